@@ -1,0 +1,1 @@
+"""Analysis -> text: what people and machines read of it."""

@@ -1,0 +1,185 @@
+"""The one function through which every foreign string passes before any output.
+
+Names of spans, services, destinations, keys, ids, error messages and files are written by
+others. `escape` makes what cannot be seen visible, then neutralises what the target would
+interpret. JSON is the exception that keeps the value: `json_text` writes the same characters as
+JSON escapes, so that a machine reads back what was sent.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Target(StrEnum):
+    """Where a string is going; each one interprets other characters."""
+
+    PLAIN = "plain"  # terminals, plain text and log files
+    MARKUP = "markup"  # Textual and Rich
+    MARKDOWN = "markdown"
+    HTML = "html"  # element content and quoted attributes
+    CSV = "csv"  # one cell; the csv writer still quotes it
+    GITHUB = "github"  # message of a workflow command
+    GITHUB_PROPERTY = "github-property"  # title, file and the like
+    MERMAID = "mermaid"  # inside a quoted label
+    DOT = "dot"  # inside a quoted string
+    XML = "xml"  # XML 1.0 element content and quoted attributes
+    XML_VALUE = "xml-value"  # handed to a serialiser that writes entities itself
+
+
+# Printable by the Unicode tables, and still nothing to see.
+BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+COMBINING_RUN = 4  # marks on one base; Thai and Vietnamese need at most 3
+
+_NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+# CI runners take commands from any log: Actions `##[x]`, Azure `##vso[`, TeamCity `##teamcity[`.
+_RUNNER_COMMAND = re.compile(r"#(?=#\[|#vso\[|#teamcity\[)", re.IGNORECASE)
+_LEADING_COMMAND = re.compile(r"^(\s*):(?=:)")
+
+
+def escape(text: object, target: Target = Target.PLAIN, limit: int | None = None) -> str:
+    """`text`, safe for `target`; `limit` caps the visible cells with an ellipsis (tables only)."""
+    shown = visible(str(text))
+    if limit is not None:
+        shown = clip(shown, limit)
+    return _FOR_TARGET[target](shown)
+
+
+def visible(text: str) -> str:
+    r"""`text` with control, invisible and direction characters as `\x1b`-like text."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    marks = 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        keep = marks < COMBINING_RUN and _can_be_seen(char)
+        shown.append(char if keep else _code(char))
+    return "".join(shown)
+
+
+def clip(text: str, cells: int, ellipsis: str = "…") -> str:
+    """`text` cut to at most `cells` terminal cells, ending in an ellipsis where it was longer."""
+    from rich.cells import cell_len, set_cell_size
+
+    # A megabyte of name is not measured: a cell takes at most a few code points.
+    if len(text) <= cells * 8 and cell_len(text) <= cells:
+        return text
+    room = max(cells - len(ellipsis), 0)
+    return set_cell_size(text[: cells * 8], room).rstrip() + ellipsis[:cells]
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    r"""`value` as JSON (RFC 8259) with every unseen character as `\uXXXX`; NaN is a ValueError."""
+    text = json.dumps(
+        value,
+        ensure_ascii=False,
+        allow_nan=False,
+        indent=indent,
+        separators=(",", ": ") if indent else (",", ":"),
+    )
+    if text.isascii():
+        return text.replace("\x7f", "\\u007f")
+    return "".join(
+        char if char == "\n" or _can_be_seen(char) else _json_code(char) for char in text
+    )
+
+
+def _can_be_seen(char: str) -> bool:
+    if char.isprintable():
+        return char not in BLANKS
+    return unicodedata.category(char) == "Zs"
+
+
+def _code(char: str) -> str:
+    number = ord(char)
+    if number <= 0xFF:
+        return _NAMED.get(char, f"\\x{number:02x}")
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def _json_code(char: str) -> str:
+    number = ord(char)
+    if 0xD800 <= number <= 0xDFFF:  # no strict reader takes it: shown as text
+        return f"\\\\u{number:04x}"
+    if number <= 0xFFFF:
+        return f"\\u{number:04x}"
+    high, low = divmod(number - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
+def _plain(text: str) -> str:
+    return _LEADING_COMMAND.sub(r"\1\\x3a", _RUNNER_COMMAND.sub(r"\\x23", text))
+
+
+def _markup(text: str) -> str:
+    # A backslash before a bracket, or before the caller's own tag, would escape that instead.
+    safe = re.sub(r"\\(?=\\*(?:\[|$))", r"\\x5c", text)
+    return safe.replace("[", "\\[")
+
+
+def _markdown(text: str) -> str:
+    safe = re.sub(r"([\\`*_{}\[\]()#|~@:=^$!])", r"\\\1", text)
+    safe = re.sub(r"(?i)\b(www)\.", r"\1\\.", safe)
+    safe = re.sub(r"^(\s*)([-+])", r"\1\\\2", safe)
+    safe = re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", safe)
+    return html.escape(safe, quote=False)
+
+
+def _html(text: str) -> str:
+    return html.escape(text, quote=True).replace("`", "&#96;")
+
+
+def _csv(text: str) -> str:
+    # Spreadsheets also take the full-width forms, and look behind leading blanks.
+    return "'" + text if text.lstrip()[:1] in tuple("=+-@|%＝＋－＠") else text
+
+
+def _github(text: str) -> str:
+    plain = _RUNNER_COMMAND.sub(r"\\x23", text).replace("%", "%25")
+    return re.sub(r":(?=:)", r"\\x3a", plain)
+
+
+def _github_property(text: str) -> str:
+    return _github(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _mermaid(text: str) -> str:
+    return re.sub(r"[^\w\s./-]", _mermaid_entity, text, flags=re.ASCII)
+
+
+def _mermaid_entity(match: re.Match[str]) -> str:
+    char = match.group()
+    return f"#{ord(char)};" if char.isascii() else char
+
+
+def _dot(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _xml(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+_FOR_TARGET: dict[Target, Callable[[str], str]] = {
+    Target.PLAIN: _plain,
+    Target.MARKUP: _markup,
+    Target.MARKDOWN: _markdown,
+    Target.HTML: _html,
+    Target.CSV: _csv,
+    Target.GITHUB: _github,
+    Target.GITHUB_PROPERTY: _github_property,
+    Target.MERMAID: _mermaid,
+    Target.DOT: _dot,
+    Target.XML: _xml,
+    Target.XML_VALUE: _same,
+}

@@ -1,0 +1,1 @@
+"""Builders and corpora that several tests share."""
