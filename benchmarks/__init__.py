@@ -1,0 +1,1 @@
+"""Benchmarks: choreoscope beside the naive script and its peers, on data made here."""
