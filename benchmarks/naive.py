@@ -44,9 +44,10 @@ def read_protobuf(path: Path) -> Iterator[Span]:
             resource = {a.key: plain(a.value) for a in group.resource.attributes}
             for scope in group.scope_spans:
                 for span in scope.spans:
+                    trace = span.trace_id.hex()
                     yield {
-                        "id": (span.trace_id.hex(), span.span_id.hex()),
-                        "parent": (span.trace_id.hex(), span.parent_span_id.hex()),
+                        "id": (trace, span.span_id.hex()),
+                        "parent": (trace, span.parent_span_id.hex()),
                         "name": span.name,
                         "kind": span.kind,
                         "start": span.start_time_unix_nano,

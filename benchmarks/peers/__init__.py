@@ -1,0 +1,1 @@
+"""What a person would script instead, each a process of its own."""
