@@ -1,0 +1,112 @@
+"""Puts parts together: deduplicates, sorts, and remaps the rows that links and events point to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from collectors import schema
+from collectors.canonical import Part
+from collectors.duplicates import Verdict, judge
+from collectors.recording import Intake, Recording, empty_recording
+
+ORDER = ("start_ns", "trace_hi", "trace_lo", "span_id")
+
+
+def assemble(parts: Sequence[Part], intake: Intake) -> Recording:
+    """One recording: the same for any order of spans and parts."""
+    parts = [part for part in parts if len(part.spans)]
+    if not parts:
+        return replace(empty_recording(), intake=intake)
+    whole = _concatenated(parts)
+    verdict = judge(whole)
+    recording = _sorted(verdict.part, verdict.keep, intake)
+    counted = replace(
+        intake,
+        spans=len(recording.spans),
+        duplicates=intake.duplicates + verdict.duplicates,
+        conflicts=intake.conflicts + verdict.conflicts,
+    )
+    return replace(recording, intake=counted)
+
+
+def _concatenated(parts: Sequence[Part]) -> Part:
+    """One part; rows shifted by what came before. Frees each frame as it goes."""
+    if len(parts) == 1:
+        return parts[0]
+    spans = np.cumsum([0, *(len(part.spans) for part in parts)])
+    links = np.cumsum([0, *(len(part.links) for part in parts)])
+    return Part(
+        spans=pl.concat([part.spans for part in parts]),
+        links=_shifted([part.links for part in parts], "span", spans),
+        events=_shifted([part.events for part in parts], "span", spans),
+        attributes=_shifted([part.attributes for part in parts], "span", spans),
+        link_attributes=_shifted([part.link_attributes for part in parts], "link", links),
+    )
+
+
+def _shifted(frames: list[pl.DataFrame], column: str, offsets: np.ndarray) -> pl.DataFrame:
+    pairs = zip(frames, offsets[:-1], strict=True)
+    return pl.concat(
+        [frame.with_columns(pl.col(column) + pl.lit(int(by), pl.UInt32())) for frame, by in pairs]
+    )
+
+
+def _sorted(part: Part, keep: np.ndarray | None, intake: Intake) -> Recording:
+    order = _order(part.spans, keep)
+    if order is None:
+        return Recording(
+            part.spans, part.links, part.events, part.attributes, part.link_attributes, intake
+        )
+    place = np.full(len(part.spans), -1, np.int64)
+    place[order] = np.arange(len(order))
+    link_order, links = _follow(part.links, "span", place)
+    link_place = np.full(len(part.links), -1, np.int64)
+    link_place[link_order] = np.arange(len(link_order))
+    return Recording(
+        gather(part.spans, order),
+        links,
+        _follow(part.events, "span", place)[1],
+        _follow(part.attributes, "span", place)[1],
+        _follow(part.link_attributes, "link", link_place)[1],
+        intake,
+    )
+
+
+def _order(spans: pl.DataFrame, keep: np.ndarray | None) -> np.ndarray | None:
+    """Rows in the recording's order; None where they stand in it already."""
+    if keep is None:
+        rows = spans.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
+        return None if (rows[1:] > rows[:-1]).all() else rows
+    kept = spans.select(ORDER).filter(pl.Series(keep))
+    order = kept.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
+    return np.flatnonzero(keep)[order]
+
+
+def _follow(
+    frame: pl.DataFrame, column: str, place: np.ndarray
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """Rows of kept owners in the owners' new order; an owner's own rows keep theirs."""
+    moved = place[frame[column].to_numpy()]
+    order = np.argsort(moved, kind="stable")
+    order = order[np.searchsorted(moved[order], 0) :]
+    new = pl.Series(column, moved[order]).cast(pl.UInt32())
+    return order, gather(frame.drop(column), order).insert_column(0, new)
+
+
+def gather(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    """Those rows; columns that hold nothing are made anew, which costs nothing."""
+    index = pl.Series(rows.astype(np.uint32))
+    columns = [
+        pl.repeat(None, len(rows), dtype=column.dtype, eager=True).alias(column.name)
+        if column.null_count() == len(column)
+        else column.gather(index)
+        for column in frame
+    ]
+    return pl.DataFrame(columns)
+
+
+__all__ = ["Verdict", "assemble", "gather"]

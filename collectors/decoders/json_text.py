@@ -1,0 +1,53 @@
+"""Parses one JSON text as tolerantly as it is safe: bad UTF-8, NaN, lone surrogates, deep nesting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from collectors.ledger import Rejected
+
+BOM = b"\xef\xbb\xbf"
+_TOLERATED = (b"NaN", b"Infinity", b"\\u")
+
+
+def trimmed(text: bytes) -> bytes:
+    """Without a byte order mark, leading NULs (a crash of a file system leaves them) and blanks."""
+    text = text.strip(b"\0 \t\r\n")
+    return text[len(BOM) :].lstrip(b"\0 \t\r\n") if text.startswith(BOM) else text
+
+
+def parse(text: bytes) -> tuple[Any, bool]:
+    """(the value, whether invalid UTF-8 was replaced by U+FFFD). Raises Rejected."""
+    replaced = False
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            text, replaced = text.decode(errors="replace").encode(), True
+    try:
+        return msgspec.json.decode(text), replaced
+    except RecursionError as error:
+        raise Rejected("nested-too-deep", "lists or objects are nested too deep") from error
+    except msgspec.DecodeError as error:
+        return _tolerant(text, str(error)), replaced
+
+
+def _tolerant(text: bytes, problem: str) -> Any:
+    """What Python's own writer produces though it is no JSON; anything else is refused."""
+    if not any(mark in text for mark in _TOLERATED):
+        raise Rejected("invalid-json", problem)
+    try:
+        value = json.loads(text)
+        return msgspec.json.decode(_without_surrogates(value)) if b"\\u" in text else value
+    except RecursionError as error:
+        raise Rejected("nested-too-deep", "lists or objects are nested too deep") from error
+    except (ValueError, msgspec.DecodeError) as error:
+        raise Rejected("invalid-json", problem) from error
+
+
+def _without_surrogates(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return text.decode("utf-8", "replace").encode()

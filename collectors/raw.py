@@ -1,0 +1,168 @@
+"""The raw columns that every decoder ends in, before attributes are promoted to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+RAW_SPANS: dict[str, pl.DataType] = {
+    "trace_hi": pl.UInt64(),
+    "trace_lo": pl.UInt64(),
+    "span_id": pl.UInt64(),
+    "parent_id": pl.UInt64(),
+    "start_ns": pl.Int64(),
+    "end_ns": pl.Int64(),
+    "name": pl.String(),
+    "kind": pl.UInt8(),
+    "status": pl.UInt8(),
+    "status_message": pl.String(),
+    "trace_flags": pl.UInt32(),  # 0 or null = the emitter did not say
+    "tracestate": pl.String(),
+    "dropped_links": pl.UInt32(),
+    "quality": pl.UInt16(),
+    "resource": pl.UInt32(),  # row of the resource, or beyond the last = none
+    "scope": pl.String(),
+}
+RAW_LINKS: dict[str, pl.DataType] = {
+    "span": pl.UInt32(),
+    "trace_hi": pl.UInt64(),
+    "trace_lo": pl.UInt64(),
+    "span_id": pl.UInt64(),
+    "trace_flags": pl.UInt32(),
+}
+RAW_EVENTS: dict[str, pl.DataType] = {
+    "span": pl.UInt32(),
+    "time_ns": pl.Int64(),
+    "name": pl.String(),
+}
+# `row` is the position of the owner: span, resource, link or event. `quoted`: the value is a
+# string; everything else is a JSON literal already.
+RAW_ATTRIBUTES: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "key": pl.String(),
+    "value": pl.String(),
+    "quoted": pl.Boolean(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Spans of one piece of input with everything that hangs on them, in the order they came."""
+
+    spans: pl.DataFrame
+    attributes: pl.DataFrame
+    resources: int
+    resource_attributes: pl.DataFrame
+    links: pl.DataFrame
+    link_attributes: pl.DataFrame
+    events: pl.DataFrame
+    event_attributes: pl.DataFrame
+
+
+Attribute = tuple[str, str, bool]  # key, value as text, quoted
+
+
+class Builder:
+    """Collects spans one by one: for small inputs and for what the fast paths cannot read."""
+
+    def __init__(self) -> None:
+        self._spans: list[tuple[object, ...]] = []
+        self._links: list[tuple[object, ...]] = []
+        self._events: list[tuple[object, ...]] = []
+        self._attributes: list[tuple[object, ...]] = []
+        self._link_attributes: list[tuple[object, ...]] = []
+        self._event_attributes: list[tuple[object, ...]] = []
+        self._resources: dict[tuple[Attribute, ...], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def resource(self, attributes: Iterable[Attribute]) -> int:
+        """The row of that resource; equal resources share one."""
+        return self._resources.setdefault(tuple(attributes), len(self._resources))
+
+    def span(
+        self,
+        *,
+        trace: tuple[int, int],
+        span_id: int,
+        parent_id: int = 0,
+        start_ns: int = 0,
+        end_ns: int = 0,
+        name: str = "",
+        kind: int = 0,
+        status: int = 0,
+        status_message: str | None = None,
+        trace_flags: int | None = None,
+        tracestate: str | None = None,
+        dropped_links: int = 0,
+        quality: int = 0,
+        resource: int = 0,
+        scope: str | None = None,
+        attributes: Iterable[Attribute] = (),
+    ) -> int:
+        """Add a span; returns its row, for its links and events. Columns of `RAW_SPANS`."""
+        row = len(self._spans)
+        self._spans.append(
+            (*trace, span_id, parent_id, start_ns, end_ns, name, kind, status, status_message)
+            + (trace_flags, tracestate, dropped_links, quality, resource, scope)
+        )
+        self._attributes.extend((row, *item) for item in attributes)
+        return row
+
+    def link(
+        self,
+        row: int,
+        trace: tuple[int, int],
+        span_id: int,
+        trace_flags: int | None = None,
+        attributes: Iterable[Attribute] = (),
+    ) -> None:
+        """Add a link to the span in `row`."""
+        self._link_attributes.extend((len(self._links), *item) for item in attributes)
+        self._links.append((row, *trace, span_id, trace_flags))
+
+    def event(
+        self, row: int, time_ns: int, name: str, attributes: Iterable[Attribute] = ()
+    ) -> None:
+        """Add an event to the span in `row`."""
+        self._event_attributes.extend((len(self._events), *item) for item in attributes)
+        self._events.append((row, time_ns, name))
+
+    def flag(self, first: int, text: str, quality: int) -> None:
+        """Set a quality bit on the spans from row `first` on that hold `text`."""
+        hit = {row for row, *item in self._attributes if text in f"{item[0]}{item[1]}"}
+        for row in range(first, len(self._spans)):
+            *head, old, resource, scope = self._spans[row]
+            if row in hit or any(text in field for field in head if isinstance(field, str)):
+                self._spans[row] = (*head, int(str(old)) | quality, resource, scope)
+
+    def batch(self) -> RawBatch:
+        """Everything so far, as columns."""
+        resources = [
+            (row, *item) for attributes, row in self._resources.items() for item in attributes
+        ]
+        return RawBatch(
+            spans=_frame(self._spans, RAW_SPANS),
+            attributes=_frame(self._attributes, RAW_ATTRIBUTES),
+            resources=len(self._resources),
+            resource_attributes=_frame(resources, RAW_ATTRIBUTES),
+            links=_frame(self._links, RAW_LINKS),
+            link_attributes=_frame(self._link_attributes, RAW_ATTRIBUTES),
+            events=_frame(self._events, RAW_EVENTS),
+            event_attributes=_frame(self._event_attributes, RAW_ATTRIBUTES),
+        )
+
+
+def _frame(rows: Sequence[tuple[object, ...]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    if not rows:
+        return pl.DataFrame(schema=schema)
+    columns = zip(*rows, strict=True)
+    return pl.DataFrame(
+        [
+            pl.Series(name, list(values), dtype=dtype)
+            for (name, dtype), values in zip(schema.items(), columns, strict=True)
+        ]
+    )
