@@ -3,5 +3,6 @@
 from analyzer.where.compiler import compile_where, matches
 from analyzer.where.fields import FIELDS
 from analyzer.where.grammar import WhereError, parse
+from analyzer.where.narrow import narrow
 
-__all__ = ["FIELDS", "WhereError", "compile_where", "matches", "parse"]
+__all__ = ["FIELDS", "WhereError", "compile_where", "matches", "narrow", "parse"]

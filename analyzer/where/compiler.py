@@ -68,9 +68,8 @@ class _Compiler:
 
     def _anywhere(self, value: Value) -> pl.Expr:
         """Text without a field: somewhere in the row, whatever the case."""
-        if value.form == "word" and set(value.text) & set("*?"):
-            test = self._test(value)
-        elif value.form == "regex":
+        globs = value.form == "word" and bool(set(value.text) & set("*?"))
+        if globs or value.form == "regex":
             test = self._test(value)
         else:
             test = _contains("(?is)" + _literal(value.text))

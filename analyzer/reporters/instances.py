@@ -1,0 +1,143 @@
+"""The table of instances, for people and for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from analyzer.escape import Target, escape, json_text
+from analyzer.finding import State
+from analyzer.reporters.json import waiting_for
+from analyzer.reporters.style import STATE_COLOURS, STATE_GLYPHS, Style, state_rank
+from analyzer.reporters.units import duration, rfc3339
+
+SORTS = ("state", "age", "overdue", "duration", "start", "end", "steps", "spans", "errors",
+         "workflow", "instance")  # fmt: skip
+COLUMNS = ("instance", "workflow", "state", "cause", "waiting_service", "waiting_step",
+           "waiting_destination", "since", "deadline", "start", "end", "keys", "trace_ids",
+           "services", "steps", "spans")  # fmt: skip
+
+
+def ordered(instances: pl.DataFrame, sort: str, as_of_ns: int) -> pl.DataFrame:
+    """Rows by `sort`, the worst or largest first (`-` in front turns it round), then by id."""
+    backwards = sort.startswith("-")
+    field = sort.removeprefix("-")
+    rank = pl.col("state").replace_strict(
+        {state.value: state_rank(state) for state in State}, default=99, return_dtype=pl.Int64
+    )
+    keys: dict[str, tuple[pl.Expr, bool]] = {  # expression, descending
+        "state": (rank, False),
+        "age": (pl.col("start_ns"), False),
+        "overdue": (pl.col("deadline_ns"), False),
+        "duration": (pl.col("end_ns") - pl.col("start_ns"), True),
+        "start": (pl.col("start_ns"), False),
+        "end": (pl.col("end_ns"), False),
+        "steps": (pl.col("steps"), True),
+        "spans": (pl.col("spans"), True),
+        "errors": (pl.col("errors"), True),
+        "workflow": (pl.col("workflow"), False),
+        "instance": (pl.col("id"), False),
+    }
+    key, descending = keys[field]
+    late = pl.when(pl.col("deadline_ns") < as_of_ns).then(pl.col("deadline_ns"))
+    return instances.sort(
+        [key, late, pl.col("start_ns"), pl.col("id")],
+        descending=[descending != backwards, False, False, False],
+        nulls_last=True,
+    )
+
+
+def fields(row: dict[str, Any]) -> dict[str, Any]:
+    """One instance as the contract names it."""
+    return {
+        "instance": row["id"],
+        "workflow": row["workflow"],
+        "state": row["state"],
+        "cause": row["cause"],
+        "waiting_for": waiting_for(
+            row["waiting_service"], row["waiting_step"], row["waiting_destination"]
+        ),
+        "since": rfc3339(row["since_ns"]),
+        "deadline": rfc3339(row["deadline_ns"]),
+        "start": rfc3339(row["start_ns"]),
+        "end": rfc3339(row["end_ns"]),
+        "keys": row["keys"] or [],
+        "trace_ids": row["trace_ids"] or [],
+        "services": row["services"] or [],
+        "steps": row["steps"],
+        "spans": row["spans"],
+    }
+
+
+def json_lines(instances: pl.DataFrame) -> Iterator[str]:
+    """One JSON object a line."""
+    for row in instances.iter_rows(named=True):
+        yield json_text(fields(row)) + "\n"
+
+
+def csv_lines(instances: pl.DataFrame) -> Iterator[str]:
+    """RFC 4180 with a header and LF; lists are separated by blanks, formulas made inert."""
+    yield _csv_line(COLUMNS)
+    for row in instances.iter_rows(named=True):
+        flat = fields(row)
+        waiting = flat.pop("waiting_for")
+        flat |= {f"waiting_{name}": value for name, value in waiting.items()}
+        yield _csv_line([_csv_cell(flat[name]) for name in COLUMNS])
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = " ".join(value) if isinstance(value, list) else str(value)
+    return escape(text, Target.CSV)
+
+
+def _csv_line(cells: Any) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+def parquet_frame(instances: pl.DataFrame) -> pl.DataFrame:
+    """The contract's names, times as UTC timestamps; values as they came."""
+    times = [
+        pl.col(f"{name}_ns").cast(pl.Datetime("ns", "UTC")).alias(name)
+        for name in ("since", "deadline", "start", "end")
+    ]
+    return instances.with_columns(times).rename({"id": "instance"}).select(COLUMNS)
+
+
+def table_lines(instances: pl.DataFrame, style: Style, as_of_ns: int) -> Iterator[str]:
+    """A line an instance, as wide as the terminal."""
+    room = max(style.width - 51, 24)
+    workflow, instance = room * 3 // 10, room * 3 // 10
+    waiting = room - workflow - instance
+    head = (
+        f"{'STATE':<14} {'WORKFLOW':<{workflow}} {'INSTANCE':<{instance}} "
+        f"{'WAITING FOR':<{waiting}} {'AGE':>7} {'OVERDUE':>8} {'STEPS':>6} {'ERRORS':>6}"
+    )
+    yield style.paint(head.rstrip(), "dim") + "\n"
+    for row in instances.iter_rows(named=True):
+        late = as_of_ns - row["deadline_ns"] if row["deadline_ns"] is not None else 0
+        line = (
+            f"{_state(row['state'], style)} {style.cell(row['workflow'], workflow)} "
+            f"{style.cell(row['id'], instance)} {style.cell(_waiting(row), waiting)} "
+            f"{duration(max(as_of_ns - row['start_ns'], 0)):>7} "
+            f"{'+' + duration(late) if late > 0 else '':>8} {row['steps']:>6,} "
+            f"{row['errors'] or '':>6}"
+        )
+        yield style.own(line.rstrip()) + "\n"
+
+
+def _state(state: str, style: Style) -> str:
+    glyph = style.pick(STATE_GLYPHS.get(state, ("?", "?")))
+    return style.paint(f"{glyph} {style.cell(state, 12)}", STATE_COLOURS.get(state, "dim"))
+
+
+def _waiting(row: dict[str, Any]) -> str:
+    parts = (row["waiting_service"], row["waiting_step"] or row["waiting_destination"])
+    return ": ".join(part for part in parts if part)

@@ -1,0 +1,135 @@
+"""The section of the text report that tells what is wrong, group by group."""
+
+from __future__ import annotations
+
+import shlex
+
+from analyzer.analysis import Analysis
+from analyzer.escape import escape
+from analyzer.finding import Cause, Finding
+from analyzer.reporters.groups import Group, instance_groups
+from analyzer.reporters.style import (
+    SEVERITY_COLOURS,
+    SEVERITY_GLYPHS,
+    Style,
+    joined,
+    more,
+    name,
+    prose,
+)
+from analyzer.reporters.units import SECOND, count, duration, rfc3339
+
+IN_FULL = 8  # groups; more than a screen or two is not read
+IN_BRIEF = 12
+REASONS = 3
+LABEL = 9
+
+
+def section(analysis: Analysis, style: Style, show: str) -> list[str]:
+    """Every group: the first ones in full, the next ones in a line, the rest counted."""
+    groups = instance_groups(analysis.findings)
+    if not groups:
+        return [style.heading("FINDINGS", "none about instances")]
+    number = sum(len(group.findings) for group in groups)
+    note = f"{count(number, 'finding')} in {count(len(groups), 'group')}, worst first"
+    lines = [style.heading("FINDINGS", note)]
+    for group in groups[:IN_FULL]:
+        lines += ["", *block(group, style, analysis.as_of_ns, show)]
+    brief = groups[IN_FULL : IN_FULL + IN_BRIEF]
+    if brief:
+        lines += ["", *(_brief(group, style) for group in brief)]
+    rest = groups[IN_FULL + IN_BRIEF :]
+    if rest:
+        hidden = sum(group.instances for group in rest)
+        lines += more(len(rest), f"groups ({count(hidden, 'instance')}): see --format json")
+    return lines
+
+
+def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
+    """One group in full: what, where, since, cause with evidence, what to look at."""
+    worst = group.worst
+    lines = [_title(group, style)]
+    lines += _labelled(style, "what", prose(worst.message))
+    lines += _labelled(style, "where", _where(worst))
+    lines += _labelled(style, "since", _since(group, as_of_ns))
+    for label, cause in zip(["cause", *[""] * 2], worst.causes[:3], strict=False):
+        lines += _cause(style, label, cause)
+    lines += [" " * (LABEL + 4) + line for line in more(len(worst.causes) - 3, "causes")]
+    lines += _labelled(style, "needs", joined(worst.needs, 3))
+    if group.examples:
+        lines += _labelled(style, "look", f"{show} {_example(group)}{_others(group)}", wrap=False)
+    return lines
+
+
+def _example(group: Group) -> str:
+    """An id that can be pasted into a shell; where it cannot, a trace id finds the same."""
+    identifier = group.examples[0]
+    usable = identifier.isascii() and identifier.isprintable() and len(identifier) <= 120
+    traces = group.worst.trace_ids
+    return escape(shlex.quote(identifier if usable or not traces else traces[0]))
+
+
+def _title(group: Group, style: Style) -> str:
+    worst = group.worst
+    colour = SEVERITY_COLOURS[worst.severity]
+    glyph = style.paint(style.pick(SEVERITY_GLYPHS[worst.severity]), colour)
+    parts = [count(group.instances, "instance")] if group.examples else []
+    parts += [prose(worst.workflow, 50)] if worst.workflow else []
+    parts += [worst.severity.value, f"confidence {worst.confidence:.2f}"]
+    note = style.paint(style.own(" · " + " · ".join(parts)), "dim")
+    return f"{glyph} {style.paint(name(group.kind), 'bold', colour)}{note}"
+
+
+def _where(finding: Finding) -> str:
+    waiting = finding.waiting_for
+    parts = [prose(finding.service, 60)] if finding.service else []
+    if finding.step:
+        parts.append(f"last step seen: {prose(finding.step, 80)}")
+    due = [prose(part, 80) for part in (waiting.service, waiting.step) if part]
+    if due or waiting.destination:
+        on = f" on {prose(waiting.destination, 80)}" if waiting.destination else ""
+        parts.append(f"waits for {': '.join(due) or 'a message'}{on}")
+    return "; ".join(parts)
+
+
+def _since(group: Group, as_of_ns: int) -> str:
+    if group.since_ns is None:
+        return ""
+    ago = duration(max(as_of_ns - group.since_ns, 0))
+    first = f"{rfc3339(group.since_ns)} ({ago} ago)"
+    late = group.overdue_s
+    return f"{first}, overdue by {duration(late * SECOND)}" if late else first
+
+
+def _cause(style: Style, label: str, cause: Cause) -> list[str]:
+    bar = style.bar(cause.confidence, 10)
+    title = f"{name(cause.cause)} {cause.confidence:.2f} {style.paint(bar, 'dim')}"
+    lines = _labelled(style, label, title, wrap=False)
+    for sign, reasons in (("+", cause.supports), ("-", cause.against)):
+        for reason in reasons[:REASONS]:
+            lines += style.wrap(prose(reason), " " * (LABEL + 4) + sign + " ")
+        lines += [" " * (LABEL + 4) + line for line in more(len(reasons) - REASONS, "reasons")]
+    return lines
+
+
+def _others(group: Group) -> str:
+    others = group.instances - 1
+    return f"   (+{others:,} more)" if others > 0 else ""
+
+
+def _brief(group: Group, style: Style) -> str:
+    glyph = style.paint(
+        style.pick(SEVERITY_GLYPHS[group.worst.severity]), SEVERITY_COLOURS[group.worst.severity]
+    )
+    room = max(style.width - 34, 20)
+    kind = style.cell(group.kind, 22)
+    return f"{glyph} {kind} {group.instances:>7,} {style.cell(group.worst.message, room)}"
+
+
+def _labelled(style: Style, label: str, text: str, *, wrap: bool = True) -> list[str]:
+    if not text:
+        return []
+    first = f"  {label:<{LABEL}}"
+    if not wrap:
+        return [first + text]
+    return style.wrap(text, first)

@@ -1,0 +1,128 @@
+"""A time axis in a few cells, on which long waiting is folded so that the work can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from analyzer.reporters.units import duration
+
+FOLD_SHARE = 0.2  # a gap longer than this share of the work would squash it
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """[start_ns, end_ns) drawn on cells [left, right); a folded one stands for idle time."""
+
+    start_ns: int
+    end_ns: int
+    left: float
+    right: float
+    folded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Pieces from left to right, without holes."""
+
+    pieces: tuple[Piece, ...]
+    width: int
+
+    def cell(self, time_ns: int) -> float:
+        """Where that time is, in cells from the left."""
+        for piece in self.pieces:
+            if time_ns <= piece.end_ns:
+                length = max(piece.end_ns - piece.start_ns, 1)
+                share = max(time_ns - piece.start_ns, 0) / length
+                return piece.left + share * (piece.right - piece.left)
+        return float(self.width)
+
+    def bar(self, start_ns: int, end_ns: int, glyph: str) -> str:
+        """A bar of at least one cell, blanks before it."""
+        left = min(int(self.cell(start_ns)), self.width - 1)
+        right = min(max(round(self.cell(end_ns)), left + 1), self.width)
+        return " " * left + glyph * (right - left)
+
+    def ruler(self, total_ns: int) -> str:
+        """Zero at the left, `//47m//` where time is folded, the whole at the right."""
+        line = [" "] * self.width
+        _write(line, 0, "0")
+        for piece in self.pieces:
+            if piece.folded:
+                _write(line, int(piece.left), _fold_label(piece))
+        end = duration(total_ns)
+        if all(char == " " for char in line[-len(end) - 1 :]):
+            _write(line, self.width - len(end), end)
+        return "".join(line)
+
+
+def fit(intervals: Iterable[tuple[int, int]], until_ns: int | None, width: int) -> Axis:
+    """An axis over the intervals (to `until_ns` where that is later), `width` cells wide."""
+    busy = _merged(intervals)
+    if not busy:
+        return Axis((), width)
+    gaps = [(a[1], b[0]) for a, b in pairwise(busy)]
+    last = busy[-1][1]
+    if until_ns is not None and until_ns > last:
+        gaps.append((last, until_ns))
+    work = max(sum(end - start for start, end in busy), 1)
+    folds = _foldable(gaps, work, width)
+    return Axis(
+        tuple(_pieces(busy[0][0], gaps[-1][1] if gaps else last, folds, last, width)), width
+    )
+
+
+def _foldable(gaps: list[tuple[int, int]], work: int, width: int) -> list[tuple[int, int]]:
+    """The longest gaps worth folding, as many as leave half of the cells to the work."""
+    long = [gap for gap in gaps if gap[1] - gap[0] > work * FOLD_SHARE]
+    long.sort(key=lambda gap: (gap[0] - gap[1], gap[0]))
+    chosen: list[tuple[int, int]] = []
+    room = width // 2
+    for gap in long:
+        room -= _fold_width(gap[1] - gap[0])
+        if room < 0:
+            break
+        chosen.append(gap)
+    return sorted(chosen)
+
+
+def _pieces(
+    first: int, until: int, folds: list[tuple[int, int]], last: int, width: int
+) -> Iterable[Piece]:
+    end = max(until, last)
+    folded = sum(gap[1] - gap[0] for gap in folds)
+    cells = width - sum(_fold_width(gap[1] - gap[0]) for gap in folds)
+    scale = cells / max(end - first - folded, 1)
+    at, left = first, 0.0
+    for start, stop in folds:
+        right = left + (start - at) * scale
+        yield Piece(at, start, left, right, False)
+        left = right + _fold_width(stop - start)
+        yield Piece(start, stop, right, left, True)
+        at = stop
+    yield Piece(at, max(end, at), left, float(width), False)
+
+
+def _merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, max(start, end)))
+    return merged
+
+
+def _fold_width(length_ns: int) -> int:
+    return len(duration(length_ns)) + 4
+
+
+def _fold_label(piece: Piece) -> str:
+    return f"//{duration(piece.end_ns - piece.start_ns)}//"
+
+
+def _write(line: list[str], at: int, text: str) -> None:
+    for offset, char in enumerate(text):
+        if 0 <= at + offset < len(line):
+            line[at + offset] = char
