@@ -1,0 +1,127 @@
+"""Everything a detector may look at, gathered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import Flags, Ints, ints, words
+from analyzer.index import SpanIndex
+from analyzer.roles import Role
+from analyzer.steps import StepTable
+from analyzer.stitch import Stitching
+from collectors.recording import Recording
+
+
+@dataclass(frozen=True)
+class Context:
+    """One recording, stitched into instances, at one point in time."""
+
+    recording: Recording
+    index: SpanIndex
+    role: Ints  # by span
+    stitching: Stitching
+    table: StepTable
+    labels: pl.DataFrame  # service, operation by label code
+    label_service: Ints  # code of the service of each label
+    transitions: pl.DataFrame
+    now_ns: int
+
+    @property
+    def spans(self) -> pl.DataFrame:
+        """The recording's spans."""
+        return self.recording.spans
+
+    @cached_property
+    def service(self) -> Ints:
+        """Service code of each span."""
+        return ints(self.spans["service"])
+
+    @cached_property
+    def start(self) -> Ints:
+        """Start of each span, nanoseconds."""
+        return ints(self.spans["start_ns"])
+
+    @cached_property
+    def entered(self) -> Flags:
+        """Steps with an edge into them."""
+        entered = np.zeros(len(self.table), dtype=np.bool_)
+        entered[self.table.target] = True
+        return entered
+
+    @cached_property
+    def followed(self) -> Flags:
+        """Steps with an edge out of them."""
+        followed = np.zeros(len(self.table), dtype=np.bool_)
+        followed[self.table.source] = True
+        return followed
+
+    @cached_property
+    def beginning(self) -> Flags:
+        """The first step of each instance."""
+        beginning = np.ones(len(self.table), dtype=np.bool_)
+        beginning[1:] = self.table.instance[1:] != self.table.instance[:-1]
+        return beginning
+
+    @cached_property
+    def unlinked(self) -> Flags:
+        """Consumer steps that no evidence ties to a producer."""
+        consumes = np.isin(self.table.role, (Role.PROCESS, Role.RECEIVE))
+        return consumes & ~self.entered
+
+    @cached_property
+    def unresolved_links(self) -> Ints:
+        """Rows of spans that link to a span that is not in the recording."""
+        missing = self.index.link_target < 0
+        return np.unique(self.index.link_source[missing])
+
+    @cached_property
+    def sampled(self) -> bool:
+        """Whether the data say that only part of the traces was recorded."""
+        state = self.spans["tracestate"]
+        if state.null_count() < len(state):
+            thresholds = state.drop_nulls().str.extract(r"(?:^|[;,=])th:([0-9a-f]+)", 1)
+            if bool((thresholds.drop_nulls().str.strip_chars("0") != "").any()):
+                return True
+        flags = self.recording.links["trace_flags"]
+        unsampled = flags.is_not_null() & ((flags.fill_null(1) & 1) == 0) & ((flags.fill_null(0) & 0x300) != 0)
+        return bool(unsampled.any())
+
+    def label_text(self, label: int) -> tuple[str | None, str | None]:
+        """(service, operation) of a label code; (None, None) for -1."""
+        if label < 0:
+            return None, None
+        service, operation = self.labels.row(label)
+        return service, operation
+
+    def trace_hex(self, row: int) -> str:
+        """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""
+        hi, lo = self.spans["trace_hi"][row], self.spans["trace_lo"][row]
+        return f"{hi:016x}{lo:016x}" if hi else f"{lo:016x}"
+
+    def span_hex(self, row: int) -> str:
+        """Span id as 16 hex digits."""
+        return f"{self.spans['span_id'][row]:016x}"
+
+
+def trace_hexes(spans: pl.DataFrame, rows: Ints) -> pl.Series:
+    """Trace ids of `rows` as hex strings: 32 digits, 16 for 64-bit ids."""
+    hi, lo = words(spans["trace_hi"])[rows], words(spans["trace_lo"])[rows]
+    long = hex_strings(np.stack([hi, lo], axis=1))
+    if hi.all():
+        return long
+    short = pl.Series((hi == 0))
+    return pl.select(pl.when(short).then(long.str.slice(16)).otherwise(long)).to_series()
+
+
+def hex_strings(columns: np.ndarray) -> pl.Series:
+    """Rows of unsigned 64-bit words as big-endian hex strings."""
+    width = columns.shape[1] * 16
+    text = columns.astype(">u8").tobytes().hex()
+    if not text:
+        return pl.Series([], dtype=pl.String)
+    letters = np.frombuffer(text.encode("ascii"), dtype=f"S{width}")
+    return pl.Series(letters.astype(f"U{width}"), dtype=pl.String)

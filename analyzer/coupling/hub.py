@@ -1,0 +1,97 @@
+"""Services that much of the others' work goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+import numpy as np
+import polars as pl
+
+from analyzer.coupling.facts import Facts
+from analyzer.coupling.score import MIN_INSTANCES, hotspot, percent, share
+from analyzer.finding import Hotspot
+
+MIN_SERVICES = 6  # among five, the quartiles below are two services each: no peers to speak of
+FAR_OUT = 3.0  # interquartile ranges: Tukey's "far out"; 1.5 finds one in any handful of services
+MAX_NODES = 400  # above, betweenness is estimated from this many sources (seeded)
+
+
+def hubs(facts: Facts) -> Iterator[Hotspot]:
+    """Services with work coming in and going out that have far more neighbours than the others."""
+    graph = facts.graph.copy()
+    graph.remove_nodes_from([n for n, degree in facts.graph.degree() if not degree])
+    instances = len(facts.instances)
+    if len(graph) < MIN_SERVICES or instances < MIN_INSTANCES:
+        return
+    neighbours = {node: len(set(nx.all_neighbors(graph, node)) - {node}) for node in graph}
+    limit = _fence(list(neighbours.values()))
+    chosen = [n for n in graph if neighbours[n] >= limit and _between(graph, n)]
+    if not chosen:
+        return
+    passed = _passed(graph)
+    cuts = set(nx.articulation_points(graph.to_undirected()))
+    touched = _touched(facts)
+    for node in chosen:
+        yield _describe(facts, graph, node, passed[node], node in cuts, touched)
+
+
+def _between(graph: nx.DiGraph[int], node: int) -> bool:
+    """Whether work comes in and goes out: neither an entry nor something that all use."""
+    return graph.in_degree(node) > 0 and graph.out_degree(node) > 0
+
+
+def _fence(degrees: list[int]) -> float:
+    """Number of neighbours that is far out among the peers."""
+    low, high = np.quantile(np.array(degrees), [0.25, 0.75])
+    return float(high + FAR_OUT * max(high - low, 1.0))  # 1: else one more were far out of equals
+
+
+def _passed(graph: nx.DiGraph[int]) -> dict[int, float]:
+    """Share of the connected pairs of services whose shortest way goes through each.
+
+    Edges that many instances take are short. Against connected pairs, not all, because in a
+    flow without circles half of all pairs and more are never connected.
+    """
+    weighted: nx.DiGraph[int] = nx.DiGraph()
+    weighted.add_nodes_from(sorted(graph.nodes))
+    for source, target in sorted(graph.edges):
+        weighted.add_edge(source, target, distance=1 / graph.edges[source, target]["instances"])
+    sample = MAX_NODES if len(graph) > MAX_NODES else None
+    raw = nx.betweenness_centrality(weighted, k=sample, normalized=False, weight="distance", seed=1)
+    reach = {node: len(nx.descendants(weighted, node)) for node in weighted}
+    pairs = sum(reach.values())
+    into = {node: len(nx.ancestors(weighted, node)) for node in weighted}
+    return {node: share(raw[node], pairs - reach[node] - into[node]) for node in weighted}
+
+
+def _touched(facts: Facts) -> dict[str, int]:
+    frame = facts.services.select("name", pl.col("instances").cast(pl.Int64))
+    return dict(frame.iter_rows())
+
+
+def _describe(
+    facts: Facts,
+    graph: nx.DiGraph[int],
+    node: int,
+    passed: float,
+    is_cut: bool,
+    touched: dict[str, int],
+) -> Hotspot:
+    name, others = facts.emitting[node], len(graph) - 1
+    fan_in, fan_out = int(graph.in_degree(node)), int(graph.out_degree(node))
+    traffic = share(touched.get(name, 0), len(facts.instances))
+    parts = {
+        "betweenness": (0.4, passed),
+        "fan_in": (0.2, share(fan_in, others)),
+        "fan_out": (0.2, share(fan_out, others)),
+        "articulation": (0.1, float(is_cut)),
+        "traffic": (0.1, traffic),
+    }
+    cut = "; without it the system falls apart into pieces" if is_cut else ""
+    message = (
+        f"{name} is a hub: {fan_in} services come in, it starts {fan_out} (of {others}), "
+        f"{percent(passed)} of the ways between others pass it, "
+        f"{percent(traffic)} of n = {len(facts.instances)} instances{cut}"
+    )
+    return hotspot("hub", (name,), parts, message)

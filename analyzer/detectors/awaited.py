@@ -1,0 +1,153 @@
+"""Steps that usually follow and did not: stuck, late, missing-step, backlog, consumer-dark."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from analyzer.context import Context
+from analyzer.detection import Detection, Row, Words, span_evidence, verdicts
+from analyzer.detectors.words import causes_of_absence, name_of, needs_of_absence
+from analyzer.duration import plural, spell
+from analyzer.finding import Severity, State
+
+BACKLOG_MIN = 5
+
+
+def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> Detection:
+    """One verdict for each absence that is no legitimate variant.
+
+    `undo`: labels that compensate something; what waits for one of these is an incomplete
+    compensation.
+    """
+    frame = absences.filter(
+        pl.col("verdict").is_in(["waiting", "late", "stuck", "missing", "unknown"])
+    )
+    if frame.is_empty():
+        return Detection(verdicts(frame.with_columns(kind=pl.lit(""), instance=pl.col("instance"))))
+    verdict = pl.col("verdict")
+    undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing"])
+    dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
+    frame = frame.with_columns(peers=pl.len().over("a", "b", "verdict"))
+    backlog = (verdict == "late") & (pl.col("peers") >= BACKLOG_MIN) & ~dark
+    kind = (
+        pl.when(verdict == "waiting")
+        .then(pl.lit("waiting"))
+        .when(undoes)
+        .then(pl.lit("incomplete-compensation"))
+        .when(dark)
+        .then(pl.lit("consumer-dark"))
+        .when(backlog)
+        .then(pl.lit("backlog"))
+        .when(verdict == "missing")
+        .then(pl.lit("missing-step"))
+        .when(verdict == "unknown")
+        .then(pl.lit("unconsumed-message"))
+        .otherwise(verdict)
+    )
+    grouped = pl.concat_str(kind, pl.lit(":"), "a", pl.lit(":"), "b")
+    together = kind.is_in(["consumer-dark", "backlog", "unconsumed-message"])
+    state = (
+        pl.when(verdict == "waiting")
+        .then(pl.lit(State.WAITING.value))
+        .when(verdict == "late")
+        .then(pl.lit(State.LATE.value))
+        .when(verdict == "unknown")
+        .then(pl.lit(State.UNKNOWN.value))
+        .otherwise(pl.lit(State.STUCK.value))
+    )
+    deadline = pl.when("within").then(None).otherwise(pl.col("since_ns") + pl.col("late_ns"))
+    return Detection(
+        verdicts(
+            frame,
+            kind=kind,
+            state=state,
+            severity=_severity(verdict),
+            confidence=_confidence(),
+            cause=_cause(context),
+            deadline_ns=deadline,
+            group=pl.when(together).then(grouped).otherwise(pl.lit("")),
+        ),
+        lambda row, n: _explain(context, row, n),
+    )
+
+
+def _severity(verdict: pl.Expr) -> pl.Expr:
+    bad = pl.lit(Severity.ERROR.value)
+    return (
+        pl.when(verdict.is_in(["stuck", "missing"]))
+        .then(bad)
+        .when(verdict == "late")
+        .then(pl.lit(Severity.WARNING.value))
+        .otherwise(pl.lit(Severity.NOTE.value))
+    )
+
+
+def _confidence() -> pl.Expr:
+    """How sure: the share of cases in which the step came, tempered by how many were seen."""
+    seen = pl.col("n_known") / (pl.col("n_known") + 2)
+    base = pl.max_horizontal(pl.col("p"), pl.col("clustered").cast(pl.Float64) * 0.95)
+    base = base * seen
+    return (
+        pl.when(pl.col("verdict") == "unknown")
+        .then(base * 0.4)
+        .when(pl.col("crashed") > 0)
+        .then(pl.max_horizontal(base, pl.lit(0.95)))
+        .otherwise(base)
+        .clip(0.05, 0.99)
+    )
+
+
+def _cause(context: Context) -> pl.Expr:
+    """The likeliest cause, in the order in which evidence excludes the next one."""
+    return (
+        pl.when(pl.col("verdict") == "waiting")
+        .then(pl.lit("in-flight"))
+        .when(pl.col("send_failed"))
+        .then(pl.lit("send-failed"))
+        .when(pl.col("crashed") > 0)
+        .then(pl.lit("crashed"))
+        .when(pl.col("dark"))
+        .then(pl.lit("consumer-dark"))
+        .when(pl.col("unlinked"))
+        .then(pl.lit("context-broken"))
+        .when(pl.lit(context.sampled) & pl.col("message") & (pl.col("same_trace") < 0.95))
+        .then(pl.lit("sampled-out"))
+        .when(pl.col("received"))
+        .then(pl.lit("not-processed"))
+        .when((pl.col("verdict") == "late"))
+        .then(pl.lit("slow"))
+        .when(pl.col("message") & (pl.col("verdict") == "stuck"))
+        .then(pl.lit("lost"))
+        .when(pl.col("verdict") == "unknown")
+        .then(pl.lit("insufficient-history"))
+        .when(~pl.col("message") & pl.col("truncated"))
+        .then(pl.lit("ended-early"))
+        .otherwise(pl.lit("unknown"))
+    )
+
+
+def _explain(context: Context, row: Row, n: int) -> Words:
+    before, after = name_of(context, row["a"]), name_of(context, row["b"])
+    age = spell(row["age_ns"])
+    usual = f"usually within {spell(row['p99_ns'])}, seen {row['k']:,} of {row['n_known']:,} times"
+    text = {
+        "waiting": f"{after} has not come yet after {before}; {age}, {usual}",
+        "late": f"{after} is late: {age} after {before}; {usual}",
+        "stuck": f"{after} never came: {age} after {before}; {usual}",
+        "missing-step": f"{after} did not happen although {before} did; {usual}",
+        "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
+        "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",
+        "backlog": f"{plural(n, 'instance')} late together at {after}, after {before}; {usual}",
+        "consumer-dark": _dark_text(context, row, n, before, after),
+    }[str(row["kind"])]
+    return Words(
+        message=text,
+        causes=causes_of_absence(context, row),
+        evidence=span_evidence(context, row["step"], "sent" if row["message"] else "last-seen"),
+        needs=needs_of_absence(context, row),
+    )
+
+
+def _dark_text(context: Context, row: Row, n: int, before: str, after: str) -> str:
+    quiet = spell(max(0, context.now_ns - row["dark_since_ns"]))
+    return f"{after} fell silent {quiet} before the end; {plural(n, 'message')} of {before} unused"

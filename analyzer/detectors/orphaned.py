@@ -1,0 +1,99 @@
+"""Instances whose beginning is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from analyzer.context import Context
+from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
+from analyzer.detectors.words import name_of
+from analyzer.duration import plural
+from analyzer.finding import Cause, Severity, State
+from analyzer.roles import Role
+
+UNINSTRUMENTED = 0.8  # share of a label without a parent from which on nobody emits the parent
+
+
+def orphaned(context: Context) -> Detection:
+    """First steps that name a parent or link that is not there, and consumers that no evidence
+    ties to any producer.
+
+    Where nearly every case of a step lacks its parent, the caller is not instrumented: that is
+    a note about the data, and no instance is called orphaned for it.
+    """
+    table, index = context.table, context.index
+    if not len(table):
+        return nothing()
+    first = context.beginning
+    unresolved = np.zeros(len(context.spans), dtype=np.bool_)
+    unresolved[context.unresolved_links] = True
+    no_parent = index.missing_parent[table.row]
+    consumes = np.isin(table.role, (Role.PROCESS, Role.RECEIVE)) & ~context.entered
+    broken = first & (no_parent | consumes)
+    if not broken.any():
+        return nothing()
+    shares = np.bincount(table.label[broken], minlength=len(context.labels)) / np.maximum(
+        1, np.bincount(table.label, minlength=len(context.labels))
+    )
+    steps = np.flatnonzero(broken & ((shares[table.label] < UNINSTRUMENTED) | consumes))
+    if not len(steps):
+        return nothing()
+    has_producer = _known_destinations(context)
+    frame = pl.DataFrame(
+        {
+            "instance": table.instance[steps],
+            "step": steps,
+            "label": table.label[steps],
+            "since_ns": table.start[steps],
+            "no_parent": no_parent[steps],
+            "dangling": unresolved[table.row[steps]],
+            "known": has_producer[table.row[steps]],
+            "always": shares[table.label[steps]] >= UNINSTRUMENTED,
+        }
+    )
+    sampled = pl.lit(context.sampled)
+    cause = (
+        pl.when(sampled & (pl.col("no_parent") | pl.col("dangling")))
+        .then(pl.lit("sampled-out"))
+        .when(pl.col("no_parent") | pl.col("dangling"))
+        .then(pl.lit("missing-producer-span"))
+        .when("known")
+        .then(pl.lit("context-broken"))
+        .otherwise(pl.lit("unknown-producer"))
+    )
+    note = pl.col("always") | sampled
+    return Detection(
+        verdicts(
+            frame,
+            kind=pl.lit("orphaned"),
+            state=pl.lit(State.ORPHANED.value),
+            severity=pl.when(note).then(pl.lit(Severity.NOTE.value)).otherwise(pl.lit(Severity.WARNING.value)),
+            confidence=pl.when(note).then(0.6).otherwise(0.9),
+            cause=cause,
+            group=pl.concat_str(pl.lit("orphan:"), "label", pl.lit(":"), cause),
+        ),
+        lambda row, n: _explain(context, row, n),
+    )
+
+
+def _known_destinations(context: Context) -> np.ndarray:
+    """By span: whether somebody in the recording sends to the span's destination."""
+    spans = context.spans
+    sends = spans["destination"].filter(pl.Series(context.role == Role.SEND)).drop_nulls().unique()
+    return spans["destination"].is_in(sends.implode()).fill_null(False).to_numpy()
+
+
+def _explain(context: Context, row: Row, n: int) -> Words:
+    at = name_of(context, row["label"])
+    why = {
+        "sampled-out": "its parent or link is not in the recording, and the recording is sampled",
+        "missing-producer-span": "it names a parent or link that is not in the recording",
+        "context-broken": "it names no parent and no link, and others send to its destination",
+        "unknown-producer": "it names no parent and no link, and nobody is seen to send to it",
+    }[str(row["cause"])]
+    text = f"{plural(n, 'instance')} begin in the middle, at {at}: {why}"
+    against = ("other cases of this step have their parent",) if not row["always"] else ()
+    cause = Cause(str(row["cause"]), float(row["confidence"]), (why,), against)
+    needs = ("context propagation at the producer, or a business key on both sides",)
+    return Words(text, (cause,), span_evidence(context, row["step"], "first-seen"), needs)

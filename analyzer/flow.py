@@ -1,0 +1,214 @@
+"""The expected flow, learned from the recording: which step follows which, how surely, how soon."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from analyzer.codes import Ints
+from analyzer.roles import Role
+from analyzer.steps import StepTable
+
+MIN_SEEN = 2  # times a step must have followed before anybody expects it
+MIN_SHARE = 0.5  # of the opportunities
+MIN_HISTORY = 5  # waits that a deadline is learned from
+LATE_FLOOR_NS = 500_000_000  # brokers poll: half a second is never late
+STUCK_FLOOR_NS = 2_000_000_000
+LATE_FACTOR = 1.5  # times the 99th percentile
+STUCK_FACTOR = 3.0  # times the longest wait seen: beyond it the deadline is extrapolated
+SHORT_HISTORY_FACTOR = 10.0  # the same, from fewer than TRUSTED waits
+TRUSTED = 20
+
+TRANSITIONS: dict[str, pl.DataType] = {
+    "a": pl.Int64(),  # label of the step before
+    "b": pl.Int64(),  # label of the step after
+    "message": pl.Boolean(),  # b consumed what a sent
+    "within": pl.Boolean(),  # b always began before a ended: it cannot come later
+    "n": pl.Int64(),  # opportunities: occurrences of a
+    "k": pl.Int64(),  # occurrences of a that b followed
+    "p50_ns": pl.Int64(),
+    "p99_ns": pl.Int64(),
+    "max_ns": pl.Int64(),
+    "late_ns": pl.Int64(),
+    "stuck_ns": pl.Int64(),
+    "same_trace": pl.Float64(),  # share of cases in which both stood in one trace
+    "last_start_ns": pl.Int64(),  # start of the last a that b followed
+}
+
+
+def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a proportion (Wilson, JASA 22, 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    p = k / n
+    middle = p + z * z / (2 * n)
+    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+
+
+def followed(table: StepTable) -> pl.DataFrame:
+    """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
+    label, source, target = table.label, table.source, table.target
+    message = (table.role[source] == Role.SEND) & np.isin(
+        table.role[target], (Role.PROCESS, Role.RECEIVE)
+    )
+    frame = pl.DataFrame(
+        {
+            "step": source,
+            "a": label[source],
+            "b": label[target],
+            "wait": table.wait,
+            "message": message,
+            "after_end": table.start[target] > table.end[source],
+            "start": table.start[source],
+            "same_trace": table.trace[source] == table.trace[target],
+        }
+    )
+    return frame.unique(["step", "b"], keep="first", maintain_order=True)
+
+
+def learn(table: StepTable) -> pl.DataFrame:
+    """Transitions with their shares and deadlines; shape TRANSITIONS, sorted by (a, b)."""
+    pairs = followed(table)
+    wait = pl.col("wait")
+    grouped = (
+        pairs.group_by("a", "b", "message")
+        .agg(
+            k=pl.len().cast(pl.Int64),
+            p50_ns=wait.quantile(0.5, "lower").cast(pl.Int64),
+            p99_ns=wait.quantile(0.99, "lower").cast(pl.Int64),
+            max_ns=wait.max(),
+            outside=pl.col("after_end").mean(),
+            same_trace=pl.col("same_trace").mean(),
+            last_start_ns=pl.col("start").max(),
+        )
+        .filter(pl.col("k") >= MIN_SEEN)
+        .with_columns(within=~pl.col("message") & (pl.col("outside") <= 0.01))
+    )
+    counts = np.bincount(table.label, minlength=1)
+    grouped = grouped.with_columns(n=pl.Series(counts)[grouped["a"]].cast(pl.Int64))
+    return _deadlines(grouped).select(list(TRANSITIONS)).sort("a", "b", "message")
+
+
+def _deadlines(grouped: pl.DataFrame) -> pl.DataFrame:
+    """Late: past the 99th percentile with a margin. Stuck: far past the longest wait seen.
+
+    With the longest of n waits as yardstick the survival function needs no shape: a healthy
+    step that comes later than three times the longest of n has a chance well below 1/n for
+    anything up to a log-normal tail of sigma 1.5.
+    """
+    factor = pl.when(pl.col("k") >= TRUSTED).then(STUCK_FACTOR).otherwise(SHORT_HISTORY_FACTOR)
+    late = pl.max_horizontal(LATE_FACTOR * pl.col("p99_ns"), pl.col("max_ns").cast(pl.Float64))
+    late = late.clip(lower_bound=LATE_FLOOR_NS)
+    stuck = (factor * pl.col("max_ns")).clip(lower_bound=STUCK_FLOOR_NS)
+    longest = float(2**62)
+    return grouped.with_columns(
+        late_ns=late.clip(upper_bound=longest).cast(pl.Int64),
+        stuck_ns=pl.max_horizontal(late, stuck).clip(upper_bound=longest).cast(pl.Int64),
+    )
+
+
+def candidates(transitions: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
+    """Transitions worth looking for absences: usual ones, and those that were usual until a
+    consumer fell silent. `starts`: columns a, start of every step."""
+    usual = pl.col("k") >= MIN_SHARE * pl.col("n")
+    rare = transitions.filter(~usual & pl.col("message") & (pl.col("k") >= 3))
+    if not rare.is_empty():
+        before = (
+            rare.select("a", "b", "last_start_ns")
+            .join(starts, on="a")
+            .filter(pl.col("start") <= pl.col("last_start_ns"))
+            .group_by("a", "b")
+            .agg(n_before=pl.len())
+        )
+        rare = rare.join(before, on=["a", "b"]).filter(pl.col("k") >= 0.9 * pl.col("n_before"))
+    kept = pl.concat([transitions.filter(usual), rare.select(transitions.columns)])
+    return kept.filter(pl.col("k") < pl.col("n")).sort("a", "b")
+
+
+def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.DataFrame:
+    """Steps after which an expected step is missing.
+
+    `services`: service code of each label. A message counts as consumed where the same service
+    took it under another name. Columns: step, instance, a, b, message, within, since, age is
+    not known here.
+    """
+    starts = pl.DataFrame({"a": table.label, "start": table.start})
+    wanted = candidates(transitions, starts)
+    steps = pl.DataFrame(
+        {
+            "step": np.arange(len(table)),
+            "a": table.label,
+            "instance": table.instance,
+            "start": table.start,
+            "end": table.end,
+            "error": table.error,
+        }
+    )
+    wanted = wanted.with_columns(service=services[wanted["b"].to_numpy()])
+    open_pairs = steps.join(wanted, on="a")
+    edges = pl.DataFrame({"step": table.source, "b": table.label[table.target]})
+    missing = open_pairs.join(edges, on=["step", "b"], how="anti")
+    if missing.is_empty():
+        return missing
+    by_service = edges.with_columns(
+        service=services[table.label[table.target]]
+    ).select("step", "service")
+    taken = missing.filter("message").join(by_service, on=["step", "service"], how="semi")
+    missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
+    return missing.sort("instance", "step", "b")
+
+
+def burst(absent: np.ndarray) -> bool:
+    """Whether absences in time order are one fault window rather than chance.
+
+    The window holds at least four fifths of all absences, and in it at least four fifths of
+    the occurrences are absent; by a runs test (Wald and Wolfowitz 1940) chance does so in
+    less than one case in a hundred.
+    """
+    total, gone = len(absent), int(absent.sum())
+    if gone < 3 or total - gone < 3:
+        return False
+    positions = np.flatnonzero(absent)
+    trim = gone // 10
+    first, last = positions[trim], positions[gone - 1 - trim]
+    inside = int(absent[first : last + 1].sum())
+    if inside < 0.8 * gone or inside < 0.8 * (last - first + 1):
+        return False
+    return runs_p_value(absent) < 0.01
+
+
+def runs_p_value(flags: np.ndarray) -> float:
+    """One-sided p-value of so few runs, normal approximation with continuity correction; exact
+    below 20 of the rarer kind by the hypergeometric count of runs."""
+    ones, zeros = int(flags.sum()), int((~flags.astype(bool)).sum())
+    runs = 1 + int((flags[1:] != flags[:-1]).sum())
+    if min(ones, zeros) == 0:
+        return 1.0
+    if max(ones, zeros) < 500:
+        return _exact_runs(ones, zeros, runs)
+    total = ones + zeros
+    mean = 1 + 2 * ones * zeros / total
+    variance = (mean - 1) * (mean - 2) / (total - 1)
+    return float(stats.norm.cdf((runs + 0.5 - mean) / math.sqrt(variance)))
+
+
+def _exact_runs(ones: int, zeros: int, runs: int) -> float:
+    total = math.comb(ones + zeros, ones)
+    ways = 0
+    for r in range(2, runs + 1):
+        half, odd = divmod(r, 2)
+        if odd:
+            ways += math.comb(ones - 1, half) * math.comb(zeros - 1, half - 1)
+            ways += math.comb(ones - 1, half - 1) * math.comb(zeros - 1, half)
+        else:
+            ways += 2 * math.comb(ones - 1, half - 1) * math.comb(zeros - 1, half - 1)
+    return ways / total
+
+
+def label_services(labels: pl.DataFrame) -> Ints:
+    """Code of the service of each label."""
+    return labels["service"].to_physical().cast(pl.Int64).to_numpy()

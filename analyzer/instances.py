@@ -1,0 +1,151 @@
+"""The table of instances: where each one stands, what it waits for, since when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from analyzer.analysis import INSTANCES
+from analyzer.codes import Ints, combine, ints
+from analyzer.context import Context, trace_hexes
+from analyzer.detection import STATE_ORDER, Detection
+from analyzer.evidence import Tier
+from analyzer.finding import State
+from analyzer.naming import variants
+from collectors.schema import Quality, Status
+
+
+def facts(context: Context, ids: pl.Series) -> pl.DataFrame:
+    """What needs no judgement: id, times, keys, traces, services, counts, variant."""
+    table, spans = context.table, context.spans
+    count = table.instances
+    rows, of = _members(context)
+    start, end = ints(spans["start_ns"]), ints(spans["end_ns"])
+    timed = (ints(spans["quality"]) & Quality.ZERO_TIME) == 0
+    usable = timed[rows] | ~_any_by(timed[rows], of, count)[of]
+    first, last = _extremes(start[rows][usable], end[rows][usable], of[usable], count)
+    errors = ints(spans["status"])[rows] == Status.ERROR
+    return pl.DataFrame(
+        {
+            "id": ids,
+            "start_ns": first,
+            "end_ns": last,
+            "keys": _keys(context, count),
+            "trace_ids": _trace_ids(context, rows, of, count),
+            "services": _services(context, count),
+            "steps": pl.Series(np.bincount(table.instance, minlength=count)).cast(pl.UInt32),
+            "spans": pl.Series(np.bincount(of, minlength=count)).cast(pl.UInt32),
+            "errors": pl.Series(np.bincount(of[errors], minlength=count)).cast(pl.UInt32),
+            "variant": variants(table),
+        }
+    )
+
+
+def _any_by(flag: np.ndarray, of: Ints, count: int) -> np.ndarray:
+    found = np.zeros(count, dtype=np.bool_)
+    found[of[flag]] = True
+    return found
+
+
+def _members(context: Context) -> tuple[Ints, Ints]:
+    """(rows, instance of each): spans of one instance, and shared steps in each of theirs."""
+    table = context.table
+    own = np.flatnonzero(table.instance_of_row >= 0)
+    shared = np.flatnonzero(table.shared)
+    rows = np.concatenate([own, table.row[shared]])
+    of = np.concatenate([table.instance_of_row[own], table.instance[shared]])
+    return rows, of
+
+
+def _extremes(start: Ints, end: Ints, of: Ints, count: int) -> tuple[Ints, Ints]:
+    first = np.full(count, np.iinfo(np.int64).max)
+    last = np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(first, of, start)
+    np.maximum.at(last, of, end)
+    return first, last
+
+
+def _as_lists(of: Ints, texts: pl.Series, count: int) -> pl.Series:
+    """Lists of texts by instance, in the given order."""
+    grouped = (
+        pl.DataFrame({"of": of, "text": texts}).group_by("of", maintain_order=True).agg("text")
+    )
+    every = pl.DataFrame({"of": np.arange(count)}).join(
+        grouped, on="of", how="left", maintain_order="left"
+    )
+    return every["text"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)).first())
+
+
+def _trace_ids(context: Context, rows: Ints, of: Ints, count: int) -> pl.Series:
+    codes, first = combine(of, context.index.trace[rows])
+    del codes
+    order = np.lexsort((rows[first], of[first]))
+    chosen = first[order]
+    return _as_lists(of[chosen], trace_hexes(context.spans, rows[chosen]), count)
+
+
+def _services(context: Context, count: int) -> pl.Series:
+    table = context.table
+    codes, first = combine(table.instance, context.label_service[table.label])
+    del codes
+    names = context.spans["service"][table.row[first]].cast(pl.String)
+    frame = pl.DataFrame({"of": table.instance[first], "name": names}).sort("of", "name")
+    return _as_lists(ints(frame["of"]), frame["name"], count)
+
+
+def _keys(context: Context, count: int) -> pl.Series:
+    values = context.stitching.keys
+    of = context.table.instance_of_row[values.row]
+    used = (of >= 0) & (values.tier <= Tier.CONVERSATION)
+    frame = pl.DataFrame({"of": of[used], "value": values.value[used]}).unique()
+    texts = values.texts[ints(frame["value"]).tolist()]
+    label = texts.select(pl.concat_str("name", pl.lit("="), "text")).to_series()
+    frame = frame.with_columns(label=label).sort("of", "label")
+    return _as_lists(ints(frame["of"]), frame["label"], count)
+
+
+def with_states(
+    facts_: pl.DataFrame, detections: Sequence[Detection], context: Context
+) -> pl.DataFrame:
+    """Add workflow state: the worst verdict on each instance; complete where there is none.
+
+    An instance with a span in the making (children name a parent of their own process that is
+    not there yet) is running.
+    """
+    columns = ["instance", "state", "cause", "step", "b", "since_ns", "deadline_ns", "confidence"]
+    frames = [one.frame.select(columns).filter(pl.col("state") != "") for one in detections]
+    verdicts = pl.concat(frames)
+    rank = {state.value: order for order, state in enumerate(STATE_ORDER)}
+    worst = (
+        verdicts.with_columns(rank=pl.col("state").replace_strict(rank, return_dtype=pl.Int64))
+        .sort("instance", "rank", "since_ns", "step", "b")
+        .unique("instance", keep="first", maintain_order=True)
+    )
+    named = worst.join(_label_names(context), left_on="b", right_on="label", how="left")
+    place = _destinations(context, named)
+    named = named.with_columns(waiting_destination=place)
+    every = facts_.with_row_index("instance").with_columns(pl.col("instance").cast(pl.Int64))
+    joined = every.join(named, on="instance", how="left", maintain_order="left")
+    joined = joined.with_columns(
+        state=pl.col("state").fill_null(State.COMPLETE.value),
+        since_ns=pl.coalesce("since_ns", "end_ns"),
+    )
+    return joined.select(list(INSTANCES)).cast(dict(INSTANCES))  # type: ignore[arg-type]
+
+
+def _label_names(context: Context) -> pl.DataFrame:
+    return context.labels.select(
+        waiting_service=pl.col("service").cast(pl.String),
+        waiting_step=pl.col("operation").cast(pl.String),
+        label=pl.int_range(pl.len(), dtype=pl.Int64),
+    )
+
+
+def _destinations(context: Context, named: pl.DataFrame) -> pl.Series:
+    step = ints(named["step"])
+    rows = context.table.row[np.maximum(step, 0)] if len(context.table) else step
+    place = context.spans["destination"][rows].cast(pl.String)
+    waits = named["waiting_step"].is_not_null() & pl.Series(step >= 0)
+    return pl.select(pl.when(waits).then(place)).to_series()

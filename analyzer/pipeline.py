@@ -1,0 +1,185 @@
+"""The whole analysis, in order: stitch, then judge each instance, then merge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+from analyzer import coupling
+from analyzer.absence import judged_absences
+from analyzer.analysis import Analysis, DataNote
+from analyzer.codes import Flags, Ints, ints
+from analyzer.context import Context
+from analyzer.data_quality import data_findings, data_notes, silent_callees
+from analyzer.detection import Detection
+from analyzer.detectors.awaited import awaited
+from analyzer.detectors.compensation import compensation, suggested_pairs
+from analyzer.detectors.dead_letters import dead_lettered
+from analyzer.detectors.deliveries import duplicate_delivery, retry_storm
+from analyzer.detectors.failed import failed
+from analyzer.detectors.identity import identity_conflict
+from analyzer.detectors.orphaned import orphaned
+from analyzer.detectors.unconsumed import unconsumed
+from analyzer.flow import label_services, learn
+from analyzer.index import build_index
+from analyzer.instances import facts, with_states
+from analyzer.keys import KeyCandidate, discover, parse_keys
+from analyzer.labels import label_table
+from analyzer.naming import component_ids, instance_names
+from analyzer.render import findings
+from analyzer.roles import roles
+from analyzer.steps import build_steps, edge_frame, step_frame
+from analyzer.stitch import stitch
+from analyzer.watermark import watermark
+from analyzer.workflows import workflows
+from collectors.recording import Recording
+
+Progress = Callable[[str], None]
+AUTO = "auto"  # the key that stands for all discovered ones
+
+
+def analyze_recording(
+    recording: Recording,
+    *,
+    as_of_ns: int | None = None,
+    keys: Sequence[str] = (),
+    wall_ns: int | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """All results for a recording at `as_of_ns`, or at its own event-time watermark.
+
+    `keys`: business keys, "order.id" or "order.id=app.order_id,orderId"; "auto" accepts the
+    discovered ones. `wall_ns` only keeps spans of the future from moving the watermark.
+    Raises `analyzer.keys.KeySyntaxError`.
+    """
+    tell = progress or (lambda _: None)
+    tell("stitching")
+    context, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns)
+    tell("detecting")
+    detections = detect(context)
+    tell("instances")
+    lost = _orphans(detections, context.table.instances)
+    ids = component_ids(context.spans, context.index, context.stitching)
+    base = facts(context, ids[context.table.component]).with_columns(
+        workflow=instance_names(context.table, context.labels, lost)
+    )
+    instances = with_states(base, detections, context)
+    tell("coupling")
+    steps = step_frame(context.table, context.spans, context.labels)
+    untyped = edge_frame(context.table, pl.Series([None] * len(context.table.source), dtype=pl.Categorical()))
+    edges = untyped.with_columns(kind=coupling.edge_kinds(steps, untyped).cast(pl.Categorical()))
+    service_edges = coupling.service_edges(steps, edges, silent_callees(context))
+    services = coupling.services(_by_service(recording.spans), steps, service_edges)
+    hotspots = coupling.hotspots(steps, edges, instances, service_edges, services, recording.spans)
+    notes = data_notes(context, strays)
+    tell("report")
+    return Analysis(
+        recording=recording,
+        as_of_ns=context.now_ns,
+        instances=instances,
+        steps=steps,
+        edges=edges,
+        services=services,
+        service_edges=service_edges,
+        workflows=workflows(context, instances, coupling.style(steps, edges, instances)),
+        findings=tuple(
+            sorted(
+                (
+                    *findings(context, detections, base),
+                    *coupling.coupling_findings(hotspots),
+                    *data_findings(notes),
+                ),
+                key=lambda one: one.sort_key,
+            )
+        ),
+        hotspots=hotspots,
+        data_notes=notes,
+        key_suggestions=suggestions,
+    )
+
+
+def build_context(
+    recording: Recording, as_of_ns: int | None, keys: Sequence[str], wall_ns: int | None
+) -> tuple[Context, tuple[DataNote, ...], int]:
+    """Stitch the recording; also the suggested keys, and the ends that were not believed."""
+    index = build_index(recording)
+    role = roles(recording.spans, index)
+    label, labels = label_table(recording.spans)
+    configured = [key for key in keys if key != AUTO]
+    stitching = stitch(recording, index, role, parse_keys(configured))
+    found = discover(recording, stitching.fragment)
+    found = tuple(one for one in found if one.key not in {key.partition("=")[0] for key in configured})
+    if AUTO in keys and found:
+        accepted = [*configured, *(one.key for one in found)]
+        stitching, found = stitch(recording, index, role, parse_keys(accepted)), ()
+    rank = _rank(component_ids(recording.spans, index, stitching))
+    table = build_steps(recording.spans, index, role, label, stitching, rank)
+    latest, strays = watermark(recording.spans, wall_ns)
+    context = Context(
+        recording=recording,
+        index=index,
+        role=role,
+        stitching=stitching,
+        table=table,
+        labels=labels,
+        label_service=label_services(labels),
+        transitions=learn(table),
+        now_ns=latest if as_of_ns is None else as_of_ns,
+    )
+    return context, _suggestions(found), strays
+
+
+def _rank(ids: pl.Series) -> Ints:
+    return ints(ids.rank("ordinal")) - 1
+
+
+def _suggestions(found: Sequence[KeyCandidate]) -> tuple[DataNote, ...]:
+    return tuple(
+        DataNote(
+            one.key,
+            f"{one.key} would join traces in {one.joined:,} of {one.values:,} values, over "
+            f"{one.services} services: add --key {one.key}",
+            one.joined,
+            round(one.score, 3),
+        )
+        for one in found[:5]
+    )
+
+
+def detect(context: Context) -> tuple[Detection, ...]:
+    """Every detector, in an order that does not matter to the result."""
+    pairs = suggested_pairs(context)
+    absences = judged_absences(context)
+    dead = dead_lettered(context)
+    return (
+        awaited(context, absences, frozenset(pair.undo for pair in pairs)),
+        failed(context, ints(dead.frame["instance"])),
+        dead,
+        duplicate_delivery(context),
+        retry_storm(context),
+        compensation(context, pairs),
+        orphaned(context),
+        unconsumed(context),
+        identity_conflict(context),
+    )
+
+
+def _orphans(detections: Sequence[Detection], instances: int) -> Flags:
+    lost = np.zeros(instances, dtype=np.bool_)
+    for one in detections:
+        lost[ints(one.frame.filter(pl.col("kind") == "orphaned")["instance"])] = True
+    return lost
+
+
+def _by_service(spans: pl.DataFrame) -> pl.DataFrame:
+    """Spans, errors and last activity of each service that emits."""
+    return (
+        spans.group_by("service")
+        .agg(spans=pl.len(), errors=(pl.col("status") == 2).sum(), last_ns=pl.col("end_ns").max())
+        .select(pl.col("service").cast(pl.String).alias("name"), "spans", "errors", "last_ns")
+        .sort("name")
+    )
+
+

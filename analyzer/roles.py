@@ -1,0 +1,90 @@
+"""What part each span plays: request, call, send, receive, process, task."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import Flags, Ints, flags, ints
+from analyzer.index import SpanIndex
+from collectors.schema import Kind
+
+
+class Role(IntEnum):
+    """The part a span plays at its service's boundary; `INSIDE` is no boundary."""
+
+    INSIDE = 0
+    REQUEST = 1  # serves a call
+    CALL = 2  # calls something that left no span
+    SEND = 3  # sends or creates a message
+    RECEIVE = 4  # takes messages from a queue, before they are worked on
+    PROCESS = 5  # works on a message
+    TASK = 6  # a root that nobody called: a job, a script, a test
+
+
+def roles(spans: pl.DataFrame, index: SpanIndex) -> Ints:
+    """Role of each span: by messaging operation first, by kind second (otel-semconv messaging)."""
+    kind = ints(spans["kind"])
+    operation = {
+        name: flags(spans["operation"] == name) for name in ("send", "create", "receive", "process")
+    }
+    settle = flags(spans["operation"] == "settle")
+    parent = index.parent
+    service = ints(spans["service"])
+    has_parent = parent >= 0
+    crossed = has_parent & (service != service[parent])
+    role = np.zeros(len(kind), dtype=np.int64)
+    role[~has_parent] = Role.TASK
+    role[crossed & (kind != Kind.CLIENT)] = Role.REQUEST
+    role[_uninstrumented_call(spans, kind, index)] = Role.CALL
+    role[kind == Kind.SERVER] = Role.REQUEST
+    role[kind == Kind.PRODUCER] = Role.SEND
+    role[kind == Kind.CONSUMER] = Role.PROCESS
+    role[operation["send"] | operation["create"]] = Role.SEND
+    role[operation["receive"]] = Role.RECEIVE
+    role[operation["process"]] = Role.PROCESS
+    role[settle] = Role.INSIDE
+    return role
+
+
+def _uninstrumented_call(spans: pl.DataFrame, kind: Ints, index: SpanIndex) -> Flags:
+    """Client spans, database calls apart, under which no other service left a span."""
+    has_child = np.zeros(len(kind), dtype=np.bool_)
+    service = ints(spans["service"])
+    child = np.flatnonzero(index.parent >= 0)
+    parent = index.parent[child]
+    # any child at all counts: a client span that wraps another client span is not the call itself
+    has_child[parent[(service[child] != service[parent]) | (kind[child] == Kind.CLIENT)]] = True
+    is_database = flags(spans["db_system"].is_not_null())
+    # a server of the same service below it is instrumented too
+    has_child[parent[kind[child] == Kind.SERVER]] = True
+    return (kind == Kind.CLIENT) & ~has_child & ~is_database
+
+
+def plain_receive(spans: pl.DataFrame, role: Ints) -> Flags:
+    """Receives that only carry messages to process spans of the same service and destination.
+
+    Such a receive is transport, not a step: one case has the same steps whether its consumer
+    polls in batches or is called per message. Empty polls carry nothing at all.
+    """
+    frame = pl.DataFrame(
+        {
+            "service": spans["service"],
+            "destination": spans["destination"],
+            "role": role,
+            "empty": spans["batch_count"].eq_missing(0),
+        }
+    )
+    processed = frame.filter(pl.col("role") == Role.PROCESS).select(
+        "service", "destination", processed=True
+    )
+    joined = frame.join(
+        processed.unique(), on=["service", "destination"], how="left", maintain_order="left"
+    )
+    is_receive = pl.col("role") == Role.RECEIVE
+    return flags(
+        joined.select(is_receive & (pl.col("empty") | pl.col("processed").is_not_null()))
+        .to_series()
+    )

@@ -1,0 +1,389 @@
+"""Steps of each instance and the causal edges between them, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import Flags, Ints, encode, flags, ints, jump
+from analyzer.evidence import CONFIDENCE, Evidence, Tier
+from analyzer.index import SpanIndex
+from analyzer.roles import Role, plain_receive
+from analyzer.stitch import Stitching
+from collectors.schema import Status
+
+EMPTY_PAIR_NS = 1_000_000  # timestamps of some emitters are rounded to milliseconds
+MAX_SHARED = 1_000_000  # (instance, step) pairs of batch spans
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """Steps sorted by (instance, start, row), and edges between them, in numpy columns.
+
+    `row` points into the recording's spans; `source` and `target` of an edge are positions
+    in the step columns. Instances are dense codes.
+    """
+
+    instance: Ints
+    row: Ints
+    role: Ints
+    label: Ints
+    start: Ints
+    end: Ints
+    error: Flags
+    shared: Flags
+    source: Ints
+    target: Ints
+    tier: Ints
+    wait: Ints
+    skew: Ints
+    trace: Ints  # by step: code of its trace
+    received: Flags  # by step: a span took this message, whether or not a step came of it
+    instance_of_row: Ints  # by span; -1 where a span belongs to no instance
+    component: Ints  # by instance: code of its component
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def instances(self) -> int:
+        """Number of instances."""
+        return len(self.component)
+
+
+def step_rows(
+    spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stitching
+) -> Flags:
+    """Which spans are steps: boundary spans, without what only repeats or transports one."""
+    service, destination = ints(spans["service"]), ints(spans["destination"])
+    parent = index.parent
+    is_step = role != Role.INSIDE
+    is_step &= ~plain_receive(spans, role)
+    above = np.where(parent >= 0, parent, 0)
+    twin = (parent >= 0) & (service == service[above]) & (role == role[above])
+    same_place = (destination == destination[above]) | (destination < 0) | (destination[above] < 0)
+    targets = np.zeros(len(role), dtype=np.bool_)
+    targets[stitching.messages.target] = True
+    wrapped = twin & same_place & np.isin(role, (Role.SEND, Role.PROCESS)) & ~targets
+    is_step &= ~wrapped
+    is_step &= ~_empty_twins(spans, index, role, stitching.messages)
+    is_step &= ~_batch_sends(index, role)
+    return is_step & ~_transports(index, role, stitching)
+
+
+def _batch_sends(index: SpanIndex, role: Ints) -> Flags:
+    """Sends that link to the messages they send: the messages' own spans are the steps."""
+    batch = np.zeros(len(role), dtype=np.bool_)
+    found = index.link_target >= 0
+    source, target = index.link_source[found], index.link_target[found]
+    batch[source[(role[source] == Role.SEND) & (role[target] == Role.SEND)]] = True
+    return batch
+
+
+def _transports(index: SpanIndex, role: Ints, stitching: Stitching) -> Flags:
+    """Carriers that hand on to steps of their own: batch receives, poll loops, cron roots."""
+    hands_on = np.zeros(len(role), dtype=np.bool_)
+    torn_off = (index.parent >= 0) & (stitching.parent < 0) & (role != Role.INSIDE)
+    hands_on[index.parent[torn_off]] = True
+    linked = np.zeros(len(role), dtype=np.bool_)
+    linked[stitching.messages.target] = True
+    only_carries = stitching.carrier & ~linked
+    return stitching.carrier & (hands_on | only_carries)
+
+
+def _empty_twins(spans: pl.DataFrame, index: SpanIndex, role: Ints, messages: Evidence) -> Flags:
+    """Of two consumer spans of one message in one service, the one that did no work.
+
+    Some instrumentations (Spring AMQP, tt_* recordings) write a receive and a process span
+    that look alike; the empty one begins first. A redelivery begins after the work instead.
+    """
+    empty = np.zeros(len(role), dtype=np.bool_)
+    consumer = np.flatnonzero(role == Role.PROCESS)
+    if not len(consumer):
+        return empty
+    origin = index.parent.copy()
+    origin[messages.target] = messages.source
+    consumer = consumer[origin[consumer] >= 0]
+    has_child = np.zeros(len(role), dtype=np.bool_)
+    has_child[index.parent[index.parent >= 0]] = True
+    frame = pl.DataFrame(
+        {
+            "row": consumer,
+            "origin": origin[consumer],
+            "service": spans["service"][consumer],
+            "destination": spans["destination"][consumer],
+            "start": spans["start_ns"][consumer],
+            "busy": has_child[consumer],
+            "error": spans["status"][consumer] == Status.ERROR,
+        }
+    )
+    group = ["origin", "service", "destination"]
+    several = frame.filter(pl.len().over(group) > 1)
+    if several.is_empty():
+        return empty
+    first_work = pl.col("start").filter(pl.col("busy")).min().over(group)
+    idle = several.filter(
+        ~pl.col("busy") & ~pl.col("error") & (pl.col("start") <= first_work + EMPTY_PAIR_NS)
+    )
+    empty[ints(idle["row"])] = True
+    return empty
+
+
+def build_steps(
+    spans: pl.DataFrame,
+    index: SpanIndex,
+    role: Ints,
+    label: Ints,
+    stitching: Stitching,
+    rank: Ints,
+) -> StepTable:
+    """Steps, their instances and their edges. `rank`: order of the components by id."""
+    is_step = step_rows(spans, index, role, stitching)
+    start, end = ints(spans["start_ns"]), ints(spans["end_ns"])
+    component, row, shared = _membership(index, stitching, is_step)
+    order = np.lexsort((row, start[row], rank[component]))
+    component, row, shared = component[order], row[order], shared[order]
+    instance, first = encode(component)
+    of_component = np.full(int(stitching.component.max(initial=-1)) + 1, -1, dtype=np.int64)
+    of_component[component[first]] = np.arange(len(first))
+    pairs, received_rows = _row_edges(role, is_step, stitching)
+    source, target, tier = _attach(pairs, row, instance, shared, len(role))
+    received = np.isin(row, received_rows)
+    table = StepTable(
+        instance=instance,
+        row=row,
+        role=role[row],
+        label=label[row],
+        start=start[row],
+        end=end[row],
+        error=flags(spans["status"] == Status.ERROR)[row],
+        shared=shared,
+        source=source,
+        target=target,
+        tier=tier,
+        wait=np.empty(0, dtype=np.int64),
+        skew=np.empty(0, dtype=np.int64),
+        trace=index.trace[row],
+        received=received,
+        instance_of_row=of_component[stitching.component],
+        component=component[first],
+    )
+    return _with_waits(_with_key_edges(table, spans, index))
+
+
+def _membership(
+    index: SpanIndex, stitching: Stitching, is_step: Flags
+) -> tuple[Ints, Ints, Flags]:
+    """(component, row, shared) of every step; the steps of a batch stand in each instance that
+    the batch took a message from."""
+    rows = np.flatnonzero(is_step)
+    component = stitching.component
+    messages = stitching.messages
+    batch = stitching.carrier[messages.target] & (
+        component[messages.source] != component[messages.target]
+    )
+    batch &= is_step[messages.target] | ~_has_step(component, is_step)[component[messages.target]]
+    pairs = np.unique(
+        np.stack(
+            [component[messages.target[batch]], component[messages.source[batch]]], axis=1
+        ),
+        axis=0,
+    )
+    # a batch that only hands on has steps of its own elsewhere: nothing of it is shared
+    steps_of = pl.DataFrame({"batch": component[rows], "row": rows})
+    members = pl.DataFrame({"batch": pairs[:, 0], "component": pairs[:, 1]}).join(
+        steps_of, on="batch"
+    )
+    members = members.head(MAX_SHARED)
+    served = np.unique(pairs[:, 0])
+    own = ~np.isin(component[rows], served)
+    count = len(members)
+    return (
+        np.concatenate([component[rows[own]], ints(members["component"])]),
+        np.concatenate([rows[own], ints(members["row"])]),
+        np.concatenate([np.zeros(int(own.sum()), np.bool_), np.ones(count, np.bool_)]),
+    )
+
+
+def _has_step(component: Ints, is_step: Flags) -> Flags:
+    has = np.zeros(int(component.max(initial=-1)) + 1, dtype=np.bool_)
+    has[component[is_step]] = True
+    return has
+
+
+def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Evidence, Ints]:
+    """(edges between rows that are steps, rows of sends that some span received).
+
+    A consumer hangs on the message it took; its parent counts only where no message is known.
+    """
+    parent, messages = stitching.parent, stitching.messages
+    nearest = jump(parent, is_step)
+    taken = np.zeros(len(role), dtype=np.bool_)
+    taken[messages.target] = True
+    steps = np.flatnonzero(is_step)
+    above = np.where(parent[steps] >= 0, jump(parent, is_step | taken)[parent[steps]], -1)
+    through = (above >= 0) & taken[above] & ~is_step[above]  # the message came to a span above
+    via = pl.DataFrame({"taker": above[through], "step": steps[through]})
+    by_taker = pl.DataFrame(
+        {"taker": messages.target, "source": nearest[messages.source], "tier": messages.tier}
+    )
+    inherited = via.join(by_taker, on="taker")
+    direct = is_step[messages.target]
+    target = np.concatenate([messages.target[direct], ints(inherited["step"])])
+    source = np.concatenate([nearest[messages.source[direct]], ints(inherited["source"])])
+    tier = np.concatenate([messages.tier[direct], ints(inherited["tier"])])
+    known = np.zeros(len(role), dtype=np.bool_)
+    known[target] = True
+    consumes = np.isin(role, (Role.PROCESS, Role.RECEIVE))
+    caller = np.where(parent[steps] >= 0, nearest[parent[steps]], -1)
+    called = (caller >= 0) & ~(known[steps] & consumes[steps])
+    source = np.concatenate([caller[called], source])
+    target = np.concatenate([steps[called], target])
+    tier = np.concatenate([np.full(int(called.sum()), int(Tier.PARENT)), tier])
+    keep = (source >= 0) & (source != target)
+    senders = nearest[messages.source]
+    received = np.unique(senders[senders >= 0])
+    return _strongest(Evidence(source[keep], target[keep], tier[keep])), received
+
+
+def _strongest(pairs: Evidence) -> Evidence:
+    order = np.lexsort((pairs.tier, pairs.source, pairs.target))
+    source, target = pairs.source[order], pairs.target[order]
+    fresh = np.ones(len(order), dtype=np.bool_)
+    fresh[1:] = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
+    return Evidence(source[fresh], target[fresh], pairs.tier[order][fresh])
+
+
+def _attach(
+    pairs: Evidence, row: Ints, instance: Ints, shared: Flags, rows: int
+) -> tuple[Ints, Ints, Ints]:
+    """Edges between rows as edges between steps of one instance."""
+    step_of = np.full(rows, -1, dtype=np.int64)
+    step_of[row] = np.arange(len(row))
+    many = np.zeros(rows, dtype=np.bool_)
+    many[row[shared]] = True
+    plain = ~(many[pairs.source] | many[pairs.target])
+    source, target = step_of[pairs.source[plain]], step_of[pairs.target[plain]]
+    tier = pairs.tier[plain]
+    here = (source >= 0) & (target >= 0)
+    here &= instance[source] == instance[target]
+    source, target, tier = source[here], target[here], tier[here]
+    if plain.all():
+        return source, target, tier
+    steps = pl.DataFrame({"row": row, "instance": instance}).with_row_index("step")
+    rest = pl.DataFrame(
+        {"source": pairs.source[~plain], "target": pairs.target[~plain], "tier": pairs.tier[~plain]}
+    )
+    joined = rest.join(steps, left_on="target", right_on="row").join(
+        steps, left_on=["source", "instance"], right_on=["row", "instance"], suffix="_source"
+    )
+    return (
+        np.concatenate([source, ints(joined["step_source"])]),
+        np.concatenate([target, ints(joined["step"])]),
+        np.concatenate([tier, ints(joined["tier"])]),
+    )
+
+
+def _with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> StepTable:
+    """Connect the beginnings that only a key joined to the rest of their instance: to the last
+    send to the same destination before, else to the last step that ended before."""
+    size = len(table)
+    entered = np.zeros(size, dtype=np.bool_)
+    entered[table.target] = True
+    beginning = np.ones(size, dtype=np.bool_)
+    beginning[1:] = table.instance[1:] != table.instance[:-1]
+    loose = np.flatnonzero(~entered & ~beginning & ~index.missing_parent[table.row])
+    if not len(loose):
+        return table
+    frame = pl.DataFrame(
+        {
+            "step": np.arange(size),
+            "instance": table.instance,
+            "start": table.start,
+            "destination": spans["destination"][table.row],
+            "role": table.role,
+        }
+    )
+    inside = frame.filter(pl.col("instance").is_in(np.unique(table.instance[loose]).tolist()))
+    wanted = frame[loose].sort("start", "step")
+    sends = inside.filter(pl.col("role") == Role.SEND).sort("start", "step")
+    by_message = wanted.filter(pl.col("role").is_in([int(Role.PROCESS), int(Role.RECEIVE)]))
+    matched = by_message.join_asof(
+        sends, on="start", by=["instance", "destination"], suffix="_source", check_sortedness=False
+    ).drop_nulls("step_source")
+    rest = wanted.join(matched, on="step", how="anti").sort("start", "step")
+    before = inside.sort("start", "step")
+    in_time = rest.join_asof(
+        before, on="start", by="instance", suffix="_source", allow_exact_matches=False,
+        check_sortedness=False,
+    ).drop_nulls("step_source")
+    names = ["step_source", "step"]
+    found = pl.concat([matched.select(names), in_time.select(names)]).sort("step")
+    return _extended(table, ints(found["step_source"]), ints(found["step"]))
+
+
+def _extended(table: StepTable, source: Ints, target: Ints) -> StepTable:
+    return replace(
+        table,
+        source=np.concatenate([table.source, source]),
+        target=np.concatenate([table.target, target]),
+        tier=np.concatenate([table.tier, np.full(len(source), int(Tier.KEY))]),
+    )
+
+
+def _with_waits(table: StepTable) -> StepTable:
+    """Sort the edges and add waits: from the end of a send, from the start of anything else.
+
+    A negative wait is clock skew: clamped to 0 and kept as `skew`.
+    """
+    order = np.lexsort((table.target, table.source))
+    source, target, tier = table.source[order], table.target[order], table.tier[order]
+    sent = table.role[source] == Role.SEND
+    begin = np.where(sent, np.minimum(table.end[source], table.start[target]), table.start[source])
+    wait = table.start[target] - begin
+    skew = np.maximum(table.start[source] - table.start[target], 0)
+    return replace(
+        table, source=source, target=target, tier=tier, wait=np.maximum(wait, 0), skew=skew
+    )
+
+
+def step_frame(table: StepTable, spans: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The public frame of steps, shape `analyzer.analysis.STEPS`."""
+    roles = [role.name.lower() for role in Role]
+    named = labels[table.label]
+    kinds = pl.Series(roles, dtype=pl.Categorical())
+    return pl.DataFrame(
+        {
+            "instance": pl.Series(table.instance).cast(pl.UInt32),
+            "span": pl.Series(table.row).cast(pl.UInt32),
+            "service": named["service"],
+            "operation": named["operation"],
+            "kind": kinds[table.role],
+            "destination": spans["destination"][table.row],
+            "group": spans["consumer_group"][table.row],
+            "start_ns": table.start,
+            "end_ns": table.end,
+            "error": table.error,
+            "shared": table.shared,
+        }
+    )
+
+
+def edge_frame(table: StepTable, kinds: pl.Series) -> pl.DataFrame:
+    """The public frame of edges, shape `analyzer.analysis.EDGES`."""
+    tiers = pl.Series([f"E{number}" for number in range(9)], dtype=pl.Categorical())
+    confidence = np.array([CONFIDENCE.get(Tier(t), 1.0) if t else 1.0 for t in range(9)])
+    return pl.DataFrame(
+        {
+            "instance": pl.Series(table.instance[table.source]).cast(pl.UInt32),
+            "source": pl.Series(table.source).cast(pl.UInt32),
+            "target": pl.Series(table.target).cast(pl.UInt32),
+            "kind": kinds,
+            "tier": tiers[table.tier],
+            "confidence": pl.Series(confidence[table.tier]).cast(pl.Float32),
+            "wait_ns": table.wait,
+            "skew_ns": table.skew,
+        }
+    )

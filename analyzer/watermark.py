@@ -1,0 +1,42 @@
+"""The event-time "now" of a recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import ints
+from collectors.schema import Quality
+
+FUTURE_NS = 300 * 10**9  # clocks may run this much ahead of the one that reads
+STRAY = 0.001  # share of spans that may lie far behind all others and be clocks gone wrong
+STRAY_FACTOR = 10  # how far: times the time all others take
+
+
+def watermark(spans: pl.DataFrame, wall_ns: int | None = None) -> tuple[int, int]:
+    """(latest credible end of a span, number of spans that were not believed).
+
+    Spans without a time, ends beyond `wall_ns` + 5 min, and a few strays far in the future of
+    all others do not move it. 0 for an empty recording.
+    """
+    usable = (ints(spans["quality"]) & int(Quality.ZERO_TIME | Quality.CLAMPED_TIME)) == 0
+    ends = np.sort(ints(spans["end_ns"])[usable])
+    if not len(ends):
+        return 0, 0
+    total = len(ends)
+    if wall_ns is not None and ends[0] <= wall_ns + FUTURE_NS:
+        ends = ends[ends <= wall_ns + FUTURE_NS]
+    credible = len(ends) - _strays(ends)
+    return int(ends[credible - 1]), total - credible
+
+
+def _strays(ends: np.ndarray) -> int:
+    """Number of ends behind one huge gap near the very end; 0 for small recordings."""
+    allowed = int(len(ends) * STRAY)
+    if allowed < 1:
+        return 0
+    tail = ends[-allowed - 1 :]
+    gaps = np.diff(tail)
+    spread = max(int(tail[0] - ends[0]), 3_600 * 10**9)
+    wide = np.flatnonzero(gaps > STRAY_FACTOR * spread)
+    return len(gaps) - int(wide[0]) if len(wide) else 0
