@@ -47,10 +47,10 @@ contracts: $(TEST) ## imports go one way: collectors -> analyzer -> tui
 	.venv/bin/lint-imports
 
 bench: $(BENCH) ## the whole benchmark: about an hour, 8 GB in benchmarks/data
-	$(PY) benchmarks/run.py
+	$(PY) -m benchmarks.run
 
 bench-quick: $(BENCH) ## the same on 100,000 spans, in minutes
-	$(PY) benchmarks/run.py --quick
+	$(PY) -m benchmarks.run --quick
 
 score: $(RUN) ## precision and recall of the findings on labelled recordings
 	$(PY) benchmarks/score.py

@@ -13,8 +13,9 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,7 @@ LOST = tuple(a.name for a in ACTIVITIES if a.after)
 MS = 1_000_000
 TYPE = {span.key: number for number, span in enumerate(SPAN_TYPES)}
 SERVICE_OF = np.array([SERVICES.index(s.service) for s in SPAN_TYPES])
+Piece = tuple[int, int, int, int]  # request, service, first byte, byte after the last
 Bools = npt.NDArray[np.bool_]
 
 
@@ -146,7 +148,7 @@ def chunk(recipe: Recipe, first: int) -> Chunk:
         alive = survivors(name)
         types = [TYPE[s.key] for a in ACTIVITIES if a.name in alive for s in a.spans]
         rows = np.flatnonzero(lost == (index if name else -1))
-        happens[np.ix_(rows, types)] = True
+        happens[rows[:, None], types] = True
     ids = rng.integers(0, 256, (count, len(SPAN_TYPES), 8), np.uint8)
     emitted = happens & (end <= EPOCH_NS + int(RECORDING_S * 1e9))
     return Chunk(first, emitted, start, end, ids, _traces(recipe, rng, count), lost)
@@ -212,26 +214,26 @@ class Writer:
         grouped = np.lexsort((service, request))
         order, kind, request, service = (x[grouped] for x in (order, kind, request, service))
         after = np.cumsum(self.sizes[kind])
-        flat = self._spans(made, order, kind, after)
+        before = after - self.sizes[kind]
+        flat = self._spans(made, order, kind, before)
         cut = np.flatnonzero(np.diff(request * len(SERVICES) + service)) + 1
         edges = [0, *cut.tolist(), len(order)]
         groups = [
-            (int(request[a]), int(service[a]), int(after[a] - self.sizes[kind[a]]), int(after[b - 1]))
-            for a, b in zip(edges, edges[1:], strict=False)
+            (int(request[a]), int(service[a]), int(before[a]), int(after[b - 1]))
+            for a, b in pairwise(edges)
         ]
         for pieces in _by_request(groups):
             self._request(pieces, flat, out)
 
-    def _spans(self, made: Chunk, order: Ints, kind: Ints, after: Ints) -> memoryview:
-        flat = np.empty(int(after[-1]), np.uint8)
+    def _spans(self, made: Chunk, order: Ints, kind: Ints, before: Ints) -> Bytes:
+        flat = np.empty(int(self.sizes[kind].sum()), np.uint8)
         for number, form in enumerate(self.templates):
             mine = np.flatnonzero(kind == number)
             if not len(mine):
                 continue
             rows = self._fill(form, number, made, order[mine])
-            size = self.sizes[number]
-            flat[(after[mine] - size)[:, None] + np.arange(size)] = rows
-        return flat.data
+            flat[before[mine][:, None] + np.arange(self.sizes[number])] = rows
+        return flat
 
     def _fill(self, form: Template, number: int, made: Chunk, rows: Ints) -> Bytes:
         block = np.tile(form.data, (len(rows), 1))
@@ -268,23 +270,25 @@ class Writer:
             return decimal_text(values, width)
         return varint5(values) if name == "offset" else little_endian(values)
 
-    def _request(
-        self, pieces: list[tuple[int, int, int, int]], flat: memoryview, out: IO[bytes]
-    ) -> None:
+    def _request(self, pieces: list[Piece], flat: Bytes, out: IO[bytes]) -> None:
         parts: list[bytes] = []
         for _, service, begin, end in pieces:
             res, scope = self.frames[service]
             if self.json:  # the last span's comma is left out
-                parts += [b"," if parts else b"", res, scope, flat[begin : end - 1], b"]}]}"]  # type: ignore[list-item]
+                comma = b"," if parts else b""
+                parts.append(comma + res + scope + flat[begin : end - 1].tobytes() + b"]}]}")
             else:
-                spans = scope + bytes(flat[begin:end])
+                spans = scope + flat[begin:end].tobytes()
                 parts.append(_field(1, res + _field(2, spans)))
         body = b"".join(parts)
-        out.write(b'{"resourceSpans":[' + body + b"]}\n" if self.json else _varint(len(body)) + body)
+        if self.json:
+            out.write(b'{"resourceSpans":[' + body + b"]}\n")
+        else:
+            out.write(_varint(len(body)) + body)
 
 
-def _by_request(groups: list[tuple[int, int, int, int]]) -> Iterator[list[Any]]:
-    batch: list[tuple[int, int, int, int]] = []
+def _by_request(groups: list[Piece]) -> Iterator[list[Piece]]:
+    batch: list[Piece] = []
     for group in groups:
         if batch and group[0] != batch[0][0]:
             yield batch

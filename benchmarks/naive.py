@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 PLACED, CONFIRMED = "publish orders.placed", "process orders.confirmed"
 GRACE_NS = 300 * 10**9
 Span = dict[str, Any]
+Id = tuple[str, str]
 
 
 def requests(data: bytes) -> Iterator[bytes]:
@@ -82,8 +83,10 @@ def read_json(path: Path) -> Iterator[Span]:
                             "status": span.get("status", {}).get("code", 0),
                             "service": resource["service.name"],
                             "attributes": attributes(span),
-                            "links": [(x["traceId"], x["spanId"]) for x in span.get("links", ())],
-                            "events": [(e["timeUnixNano"], e["name"]) for e in span.get("events", ())],
+                            "links": [(x["traceId"], x["spanId"]) for x in span.get("links", [])],
+                            "events": [
+                                (e["timeUnixNano"], e["name"]) for e in span.get("events", ())
+                            ],
                         }
 
 
@@ -91,9 +94,9 @@ def attributes(holder: Any) -> dict[str, Any]:
     return {a["key"]: next(iter(a["value"].values())) for a in holder.get("attributes", ())}
 
 
-def build(spans: Iterator[Span]) -> nx.DiGraph:
+def build(spans: Iterator[Span]) -> nx.DiGraph[Id]:
     """Parent and link edges between spans; the whole span is the node's data."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[Id] = nx.DiGraph()
     edges = []
     for span in spans:
         graph.add_node(span["id"], **span)
@@ -102,7 +105,7 @@ def build(spans: Iterator[Span]) -> nx.DiGraph:
     return graph
 
 
-def answer(graph: nx.DiGraph) -> dict[str, Any]:
+def answer(graph: nx.DiGraph[Id]) -> dict[str, Any]:
     """Instances, the unconfirmed ones (by the trace id of their first span), the service edges."""
     nodes = graph.nodes
     now = max(data["end"] for _, data in nodes(data=True))

@@ -6,6 +6,7 @@ that differ in one value differ. No wire format is written by hand here.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def _message(kind: SpanType, linked: bool, v: dict[str, Any]) -> Span:
         trace_id=v["trace"],
         span_id=v["span"],
         name=kind.name,
-        kind=kind.kind,  # pyright: ignore[reportArgumentType]
+        kind=Span.SpanKind.ValueType(kind.kind),
         start_time_unix_nano=v["start"],
         end_time_unix_nano=v["end"],
         flags=0x101 if kind.kind in {1, 3, 4} else 0x301,
@@ -79,7 +80,8 @@ def _message(kind: SpanType, linked: bool, v: dict[str, Any]) -> Span:
 
 
 def _wire(span: Span) -> bytes:
-    return ScopeSpans(spans=[span]).SerializeToString()
+    data: bytes = ScopeSpans(spans=[span]).SerializeToString()
+    return data
 
 
 def otlp_dict(message: Any) -> Any:
@@ -88,8 +90,6 @@ def otlp_dict(message: Any) -> Any:
 
 
 def _hex_ids(value: Any) -> Any:
-    import base64
-
     if isinstance(value, list):
         return [_hex_ids(item) for item in value]
     if not isinstance(value, dict):
@@ -167,4 +167,5 @@ def varint5(values: Ints) -> Bytes:
     """n integers from 2**28 up to 2**35 -> (n, 5) bytes."""
     groups = (values[:, None] >> np.array([0, 7, 14, 21, 28])) & 0x7F
     groups[:, :4] |= 0x80
-    return groups.astype(np.uint8)
+    data: Bytes = groups.astype(np.uint8)
+    return data

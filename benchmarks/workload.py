@@ -86,7 +86,11 @@ def _task(what: str) -> dict[str, str | int]:
 
 
 # ORDER, PARTITION and OFFSET are filled in for each span; see `templates.py`.
-ORDER, PARTITION, OFFSET = "app.order.id", "messaging.destination.partition.id", "messaging.kafka.offset"
+ORDER, PARTITION, OFFSET = (
+    "app.order.id",
+    "messaging.destination.partition.id",
+    "messaging.kafka.offset",
+)
 
 
 def _message(topic: str, operation: str, client: str) -> dict[str, str | int]:

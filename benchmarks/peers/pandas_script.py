@@ -1,6 +1,6 @@
 """pandas: OTLP protobuf into column lists and a data frame, then the same questions by joins.
 
-    python benchmarks/peers/pandas_script.py FILE ANSWER.json
+python benchmarks/peers/pandas_script.py FILE ANSWER.json
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def service_edges(spans: pd.DataFrame, links: pd.DataFrame) -> list[dict[str, An
     crossing = joined[joined["source"] != joined["service"]]
     counts = crossing.groupby(["source", "service", "topic"]).size().reset_index(name="calls")
     counts = counts.rename(columns={"service": "target", "topic": "destination"})
-    return counts.to_dict("records")
+    rows: list[dict[str, Any]] = counts.to_dict("records")
+    return rows
 
 
 def main() -> None:

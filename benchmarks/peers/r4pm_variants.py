@@ -1,6 +1,6 @@
 """r4pm (Rust) on an event log with the case id given: load, variants, directly-follows graph.
 
-    python benchmarks/peers/r4pm_variants.py LOG.parquet ANSWER.json
+python benchmarks/peers/r4pm_variants.py LOG.parquet ANSWER.json
 """
 
 from __future__ import annotations
