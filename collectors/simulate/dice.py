@@ -1,0 +1,62 @@
+"""The chance of one instance: the same numbers whatever the shape of its spans."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Final
+
+import numpy as np
+
+DRAWN: Final = 64  # of each kind for every instance at once; more are drawn one by one
+
+
+class Dice:
+    """A stream of random numbers that was drawn beforehand."""
+
+    def __init__(self, seed: tuple[int, ...], uniforms: list[float], normals: list[float]) -> None:
+        self._seed = seed
+        self._uniforms = uniforms
+        self._normals = normals
+        self._more: np.random.Generator | None = None
+
+    def uniform(self) -> float:
+        """A number in [0, 1)."""
+        return self._uniforms.pop() if self._uniforms else float(self.more.random())
+
+    def normal(self) -> float:
+        """A standard normal number."""
+        return self._normals.pop() if self._normals else float(self.more.standard_normal())
+
+    def spread(self, median: float, sigma: float) -> int:
+        """A log-normal number around `median`."""
+        return int(median * exp(sigma * self.normal()))
+
+    @property
+    def more(self) -> np.random.Generator:
+        """Where numbers come from once the drawn ones are used up."""
+        if self._more is None:
+            self._more = np.random.default_rng(self._seed)
+        return self._more
+
+
+class Usual(Dice):
+    """No chance at all: the median of everything."""
+
+    def __init__(self) -> None:
+        super().__init__((0,), [], [])
+
+    def uniform(self) -> float:
+        """Never below a share under one half, so that no loop is taken."""
+        return 0.5
+
+    def normal(self) -> float:
+        """The median."""
+        return 0.0
+
+
+def deal(seed: int, chunk: int, count: int) -> list[Dice]:
+    """The dice of `count` instances of one chunk."""
+    generator = np.random.default_rng((seed, 1, chunk))
+    uniforms = generator.random((count, DRAWN)).tolist()
+    normals = generator.standard_normal((count, DRAWN)).tolist()
+    return [Dice((seed, 2, chunk, i), uniforms[i], normals[i]) for i in range(count)]

@@ -1,0 +1,170 @@
+"""Runs a scenario in bounded memory: chunk by chunk, as requests and truth or as files."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+import zstandard
+
+from collectors.simulate.dice import deal
+from collectors.simulate.otlp import Request, to_json, to_protobuf
+from collectors.simulate.play import Case, Play
+from collectors.simulate.render import Renderer
+from collectors.simulate.scenario import Scenario, ScenarioError
+from collectors.simulate.truth import Header, Truth, tell
+from collectors.simulate.world import CHUNK, World
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some hundred instances: their spans, and the truth about them."""
+
+    requests: tuple[Request, ...]
+    truth: tuple[Truth, ...]
+
+
+def chunks(scenario: Scenario) -> Iterator[Chunk]:
+    """Play and render the scenario; only one chunk is in memory at a time."""
+    world = World(scenario)
+    renderer = Renderer(world)
+    for number, first in enumerate(range(0, scenario.instances, CHUNK)):
+        cases = _play(world, number, first)
+        requests = tuple(renderer.render(number, cases))
+        seen = [case for case in cases if case.spans]
+        yield Chunk(requests, tuple(tell(world, case) for case in seen))
+
+
+def _play(world: World, number: int, first: int) -> list[Case]:
+    count = min(CHUNK, world.scenario.instances - first)
+    cases = []
+    for offset, dice in enumerate(deal(world.scenario.seed, number, count)):
+        case = world.case(first + offset, dice)
+        if case.start <= world.cut_ns:
+            Play(world, world.flow, case, dice).run()
+            cases.append(case)
+    return cases
+
+
+def simulate(scenario: Scenario) -> tuple[Iterator[Request], TruthOf]:
+    """The spans of a scenario as OTLP requests, and the truth about its instances."""
+    requests = (request for chunk in chunks(scenario) for request in chunk.requests)
+    return requests, TruthOf(scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class TruthOf:
+    """The truth of a scenario. Every iteration plays it again, so that nothing is kept."""
+
+    scenario: Scenario
+
+    def __iter__(self) -> Iterator[Truth]:
+        """One record an instance of which at least one span was exported."""
+        for chunk in chunks(self.scenario):
+            yield from chunk.truth
+
+    @property
+    def header(self) -> Header:
+        """The scenario, the end of the recording, and the counts."""
+        tally = Tally()
+        for chunk in chunks(self.scenario):
+            tally.add(chunk)
+        return tally.header(self.scenario)
+
+
+class Tally:
+    """Counts what goes by."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.last_ns = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """Count one chunk."""
+        self.counts["instances"] += len(chunk.truth)
+        self.counts["spans"] += sum(request.spans for request in chunk.requests)
+        self.counts.update(truth.state for truth in chunk.truth)
+        self.last_ns = max([self.last_ns, *(truth.end_ns for truth in chunk.truth)])
+
+    def header(self, scenario: Scenario) -> Header:
+        """The header record for what has been counted."""
+        counts = dict(sorted(self.counts.items()))
+        return Header(scenario.uri, scenario.seed, self.last_ns, counts)
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def write(scenario: Scenario, path: str | Path) -> Header:
+    """Write the spans to `path` and the truth beside it, to `<path>.truth.jsonl`.
+
+    `.jsonl` and `.json` are OTLP JSON lines, `.pb` and `.binpb` are OTLP protobuf requests each
+    after its length as a varint; a further `.gz` or `.zst` compresses. ScenarioError for others.
+    """
+    path = Path(path)
+    encode = _encoder(path)
+    told = path.with_name(path.name + ".truth.jsonl")
+    body = told.with_name(told.name + ".part")
+    tally = Tally()
+    with ExitStack() as stack:
+        spans = stack.enter_context(_open(path))
+        truth = stack.enter_context(body.open("wb"))
+        for chunk in chunks(scenario):
+            tally.add(chunk)
+            for request in chunk.requests:
+                spans.write(encode(request))
+            truth.writelines(msgspec.json.encode(record) + b"\n" for record in chunk.truth)
+    header = tally.header(scenario)
+    with told.open("wb") as target, body.open("rb") as source:
+        target.write(msgspec.json.encode(header) + b"\n")
+        shutil.copyfileobj(source, target)
+    body.unlink()
+    return header
+
+
+def read_truth(path: str | Path) -> tuple[Header, list[Truth]]:
+    """What `write` wrote beside the spans in `path`."""
+    path = Path(path)
+    told = path if path.name.endswith(".truth.jsonl") else Path(f"{path}.truth.jsonl")
+    with told.open("rb") as source:
+        header = msgspec.json.decode(source.readline(), type=Header)
+        return header, [msgspec.json.decode(line, type=Truth) for line in source]
+
+
+def _encoder(path: Path) -> Callable[[Request], bytes]:
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    if name.endswith((".jsonl", ".json")):
+        return lambda request: to_json(request) + b"\n"
+    if name.endswith((".pb", ".binpb")):
+        return _delimited
+    raise ScenarioError(f"{path.name}: write to .jsonl, .json, .pb or .binpb, with .gz or .zst")
+
+
+def _delimited(request: Request) -> bytes:
+    message = to_protobuf(request)
+    return _varint(len(message)) + message
+
+
+def _varint(value: int) -> bytes:
+    """A protobuf varint: seven bits a byte, the lowest first, the top bit says "more"."""
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":  # no name and no time in its header: the same bytes every time
+        return cast("IO[bytes]", gzip.GzipFile("", "wb", 6, path.open("wb"), mtime=0))
+    if path.suffix == ".zst":
+        return cast("IO[bytes]", zstandard.open(path, "wb"))
+    return path.open("wb")
