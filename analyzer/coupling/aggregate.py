@@ -21,7 +21,8 @@ def service_edges(
 
     `calls` has a row for each call to a participant that emits nothing: instance, source,
     target, error, start_ns, wait_ns; they become sync edges. `destination` is the sender's name
-    for it. `crossed`, if there is one of these frames, saves work. `errors` counts the edges whose target failed, times are those of the target's start.
+    for it. `errors` counts the edges whose target failed, times are those of the target's start.
+    `crossed`, if there is one of these steps and edges, saves work.
     """
     seen = (crossed or Crossed(steps, edges)).crossings
     silent = calls.with_columns(pl.lit("sync").alias("kind"), pl.col("target").cast(pl.Categorical))
