@@ -22,6 +22,7 @@ class Fault:
     causes: tuple[str, ...] = ()  # any of these is the right first cause
     synchronous: bool = False  # can happen to a system of calls
     number: str = "share of instances"
+    silent: bool = False  # shows only by what does not come, so not before some time has passed
 
 
 _STUCK = ("stuck", "late", "backlog", "missing-step", "unconsumed-message")
@@ -35,6 +36,7 @@ FAULTS: dict[str, Fault] = {
         (("unconsumed-message", "stuck"),),
         _STUCK,
         ("lost",),
+        silent=True,
     ),
     "crash": Fault(
         "a handler dies in the middle: its span is missing, its children are there",
@@ -45,6 +47,7 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "failed", "orphaned", "broken-propagation"),
         ("crashed", "crash", "handler-crashed"),
         synchronous=True,
+        silent=True,
     ),
     "hang": Fault(
         "a handler never returns: its span is missing, its process goes on with other work",
@@ -55,6 +58,7 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "failed", "orphaned", "broken-propagation"),
         ("hanging", "hung", "still-running", "crashed", "processing"),
         synchronous=True,
+        silent=True,
     ),
     "handler-error": Fault(
         "a handler fails and nothing comes after it",
@@ -109,6 +113,7 @@ FAULTS: dict[str, Fault] = {
         _STUCK,
         ("not-sent", "missing-step", "unknown"),
         synchronous=True,
+        silent=True,
     ),
     "identity-conflict": Fault(
         "a handler writes another instance's key",
@@ -144,6 +149,7 @@ FAULTS: dict[str, Fault] = {
         (("incomplete-compensation", "missing-step"),),
         (*_STUCK, "failed"),
         ("not-sent", "missing-step", "not-compensated", "partial", "unknown"),
+        silent=True,
     ),
     "in-flight": Fault(
         "the recording stops while this share of the instances is at work",
@@ -159,6 +165,7 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "consumer-dark"),
         ("consumer-dark",),
         number="share of the recording",
+        silent=True,
     ),
     "outage": Fault(
         "one service is away in the middle of the recording and catches up",

@@ -101,7 +101,9 @@ def _unsure(world: World, case: Case) -> bool:
 
 
 def _judgeable(world: World, case: Case) -> bool:
-    return not case.since or world.horizon_ns - case.since > world.patience_ns
+    if not case.since or not FAULTS[case.hit].silent:
+        return True
+    return world.horizon_ns - case.since > world.patience_ns
 
 
 def _weigh(world: World, case: Case, known: Fault) -> Fault:
