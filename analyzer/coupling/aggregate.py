@@ -36,13 +36,7 @@ def service_edges(
         pl.col("start_ns").min().alias("first_ns"),
         pl.col("start_ns").max().alias("last_ns"),
     )
-    text = grouped.with_columns(pl.col(_KEY).cast(pl.String)).with_columns(
-        pl.when(pl.col("kind") == "sync")
-        .then(pl.lit(""))
-        .otherwise("destination")
-        .fill_null("")
-        .alias("destination")
-    )
+    text = grouped.with_columns(pl.col(_KEY).cast(pl.String).fill_null(""))
     return check(complete(text.sort(_KEY), SERVICE_EDGES), SERVICE_EDGES, "service edges")
 
 

@@ -68,8 +68,8 @@ def _describe(a: str, b: str, row: dict[str, float], runs: pl.DataFrame) -> Iter
         else f"both ways in healthy runs too ({in_happy[0]} and {in_happy[1]})"
     )
     message = (
-        f"{a} and {b} each start the other: {ways[0]} instances → , {ways[1]} ← , "
-        f"{together} have both; {where}; "
+        f"{a} and {b} each start the other: {ways[0]} times → , {ways[1]} ← , "
+        f"{together} of n = {len(of_pair)} instances have both; {where}; "
         f"{percent(row['sync'])} and {percent(row['back_sync'])} of it calls"
     )
     yield hotspot("bidirectional", (a, b), parts, message)

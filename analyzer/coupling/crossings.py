@@ -50,17 +50,19 @@ class Crossed:
     def crossings(self) -> pl.DataFrame:
         """CROSSINGS, in the order of `edges`; a service's messages to itself too."""
         steps = self.steps
-        kept = self.edges.filter(pl.Series(self.ends.crosses | self.ends.is_message))
+        is_kept = self.ends.crosses | self.ends.is_message
+        kept = self.edges.filter(pl.Series(is_kept))
+        no_message = pl.Series(~self.ends.is_message[is_kept])
         source, target = kept["source"], kept["target"]
         sent_to = steps["destination"].gather(source)
-        taken_from = steps["destination"].gather(target)
+        named = sent_to.zip_with(sent_to.is_not_null(), steps["destination"].gather(target))
         return pl.DataFrame(
             {
                 "instance": kept["instance"],
                 "source": steps["service"].gather(source),
                 "target": steps["service"].gather(target),
                 "kind": kept["kind"],
-                "destination": sent_to.zip_with(sent_to.is_not_null(), taken_from),
+                "destination": named.set(no_message, None),
                 "error": steps["error"].gather(target),
                 "start_ns": steps["start_ns"].gather(target),
                 "wait_ns": kept["wait_ns"],

@@ -39,8 +39,9 @@ def edge_kinds(
     if len(message):
         sources = ints(edges["source"])[message]
         names = _message_names(steps, sources, spans)
-        lone = _lone_consumer(steps, both, message)
-        kind[message[lone & names["orders"]]] = _COMMAND
+        orders = message[names["orders"]]
+        if len(orders):
+            kind[orders[_lone_consumer(steps, both, message)[names["orders"]]]] = _COMMAND
         kind[_replies(steps, edges, both, message, names["answers"])] = _REPLY
     words = pl.Series(KINDS, dtype=pl.Categorical())
     return words.gather(pl.Series(kind.astype(np.uint32))).alias("kind")

@@ -50,14 +50,15 @@ class Initiator:
 
 def initiator(edges: Sequence[WorkflowEdge], instances: int) -> Initiator | None:
     """The foremost initiator of a workflow with that many instances; None without any edge."""
+    forward = [edge for edge in edges if edge.is_forward]
     started: Counter[str] = Counter()
-    for edge in edges:
-        if edge.is_forward:
-            started[edge.source] += edge.instances
+    # what a gateway passes on is another's initiation, unless there is nobody else
+    for edge in [edge for edge in forward if not is_relay(edge.source)] or forward:
+        started[edge.source] += edge.instances
     if not started:
         return None
     name = min(started, key=lambda service: (-started[service], service))
-    own = [edge for edge in edges if edge.is_forward and edge.source == name]
+    own = [edge for edge in forward if edge.source == name]
     reached: Counter[str] = Counter()
     for edge in own:
         reached[edge.target] = max(reached[edge.target], edge.instances)

@@ -29,11 +29,11 @@ NO_CALLS = pl.DataFrame(
 class World:
     """Collects instances; `frames()` gives what the pipeline would hand over."""
 
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    edges: list[dict[str, Any]] = field(default_factory=list)
-    instances: list[dict[str, Any]] = field(default_factory=list)
-    spans: list[dict[str, Any]] = field(default_factory=list)
-    calls: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    edges: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    instances: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    spans: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    calls: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def begin(self, workflow: str = "order", state: str = "complete") -> int:
         """A new instance; returns its row."""
