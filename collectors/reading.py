@@ -8,14 +8,18 @@ from pathlib import Path
 from collectors.assemble import assemble
 from collectors.canonical import Part, canonical
 from collectors.decoders.documents import DocumentReader
+from collectors.decoders.json_documents import MAX_DOCUMENT, is_document, pieces
 from collectors.decoders.zipkin import ZipkinSpans
-from collectors.formats import Format, detect
+from collectors.formats import Format, detect, is_json
+from collectors.framing import Framing, Torn, messages
 from collectors.ledger import Ledger, Where
 from collectors.lines import LineTooLong, blocks
-from collectors.raw import Builder, RawBatch
+from collectors.raw import RawBatch
 from collectors.recording import Recording
 from collectors.sources import Source, resolve
 from collectors.streams import DamagedStream, Stream, opened
+
+BATCH = 50_000  # spans; row numbers of a batch fit 16 bits, which makes sorting cheap
 
 Progress = Callable[[int, int], None]
 
@@ -58,6 +62,7 @@ class _Reading:
     def __init__(self, ledger: Ledger, tell: Callable[[int], None]) -> None:
         self.ledger = ledger
         self.zipkin = ZipkinSpans(ledger)
+        self._documents = DocumentReader(ledger, self.zipkin)
         self._tell = tell
 
     def source(self, source: Source) -> Iterator[Part]:
@@ -73,20 +78,53 @@ class _Reading:
 
     def finish(self) -> Iterator[Part]:
         """What had to wait for the last source."""
-        builder = Builder()
-        self.zipkin.build(builder)
-        if len(builder):
-            yield canonical(builder.batch())
+        self.zipkin.build(self._documents.builder)
+        if len(self._documents.builder):
+            yield canonical(self._documents.take())
 
     def _stream(self, source: Source, stream: Stream) -> Iterator[Part]:
-        kind = detect(stream.peek())
+        head = stream.peek()
+        kind = detect(head)
         if kind is Format.TEXT:
-            yield from self._lines(source, stream)
+            if source.chosen or is_json(head):
+                yield from self._text(source, stream, head)
+            else:
+                self._not_traces(source)
+        elif isinstance(kind, Framing):
+            self.ledger.format("otlp-protobuf")
+            yield from self._protobuf(source, stream, kind)
+        elif kind is Format.UNKNOWN and source.chosen:
+            detail = f"no trace format begins with the bytes {head[:8].hex()}"
+            self.ledger.reject(Where(source.name), "unknown-format", detail)
+        elif kind is Format.UNKNOWN:
+            self._not_traces(source)
 
-    def _lines(self, source: Source, stream: Stream) -> Iterator[Part]:
+    def _not_traces(self, source: Source) -> None:
+        """A readme beside the recordings of a folder is no damage."""
+        self.ledger.skipped["other-files"] += 1
+        self.ledger.warn(f"{source.name} was left out: it holds no traces")
+
+    def _protobuf(self, source: Source, stream: Stream, framing: Framing) -> Iterator[Part]:
+        from collectors.decoders import otlp_protobuf
+
+        try:
+            found = messages(stream, framing)
+            yield from otlp_protobuf.parts(found, self.ledger, source.name)
+        except Torn as torn:
+            detail = f"at byte {torn.at}: {torn.detail}"
+            self.ledger.reject(Where(source.name), "torn-message", detail)
+
+    def _text(self, source: Source, stream: Stream, head: bytes) -> Iterator[Part]:
+        for text, where in self._texts(source, stream, head):
+            self._documents.text(text, where)
+            if len(self._documents.builder) >= BATCH:
+                yield canonical(self._documents.take())
+
+    def _texts(self, source: Source, stream: Stream, head: bytes) -> Iterator[tuple[bytes, Where]]:
+        if is_document(head):
+            whole = stream.rest(MAX_DOCUMENT)
+            yield from pieces(whole, self.ledger, Where(source.name))
+            return
         for block in blocks(stream):
-            reader = DocumentReader(self.ledger, self.zipkin)
             for number, line in enumerate(block.data.split(b"\n"), block.line):
-                reader.text(line, Where(source.name, number))
-            if len(reader.builder):
-                yield canonical(reader.builder.batch())
+                yield line, Where(source.name, number)

@@ -10,7 +10,7 @@ from collectors.decoders import jaeger, otlp_objects
 from collectors.decoders.json_text import parse, trimmed
 from collectors.decoders.zipkin import ZipkinSpans
 from collectors.ledger import Ledger, Rejected, Where
-from collectors.raw import Builder
+from collectors.raw import Builder, RawBatch
 from collectors.schema import Quality
 
 OTLP_TRACES = ("resourceSpans", "resource_spans")
@@ -31,6 +31,11 @@ class DocumentReader:
     ledger: Ledger
     zipkin: ZipkinSpans
     builder: Builder = field(default_factory=Builder)
+
+    def take(self) -> RawBatch:
+        """What was decoded so far; begins a new batch."""
+        done, self.builder = self.builder, Builder()
+        return done.batch()
 
     def text(self, text: bytes, where: Where) -> None:
         """Decode one JSON text; whatever is wrong with it is counted, never raised."""

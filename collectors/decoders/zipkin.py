@@ -47,22 +47,29 @@ class ZipkinSpans:
         self.spans.append(_read(span))
 
     def build(self, builder: Builder) -> None:
-        """Add every span with ids that are its own."""
-        servers = self._servers()
+        """Add every span, each with an id of its own."""
+        groups: dict[Key, list[_Span]] = {}
         for span in self.spans:
-            _add(span, servers, builder)
+            groups.setdefault((span.trace, span.id), []).append(span)
+        halves: dict[Key, list[_Span]] = {}
+        for key, group in groups.items():
+            whole = self._without_partial(group)
+            groups[key] = whole
+            servers = [span for span in whole if _is_server(span)]
+            if servers and len(servers) < len(whole) and any(map(_is_client, whole)):
+                halves[key] = sorted(servers, key=lambda span: (span.start_ns, span.service))
+        for group in groups.values():
+            for span in group:
+                _add(span, halves, builder)
 
-    def _servers(self) -> dict[Key, list[str]]:
-        """The services of server halves whose client half is there too."""
-        clients = {(span.trace, span.id) for span in self.spans if _is_client(span)}
-        servers: dict[Key, list[str]] = {}
-        for span in self.spans:
-            key = (span.trace, span.id)
-            if _is_server(span) and key in clients:
-                services = servers.setdefault(key, [])
-                if span.service not in services:
-                    services.append(span.service)
-        return servers
+    def _without_partial(self, group: list[_Span]) -> list[_Span]:
+        """A report without times and kind says nothing that the same service's full one does not."""
+        full = [span for span in group if span.start_ns or span.kind]
+        services = {span.service for span in full}
+        kept = [span for span in group if span in full or span.service not in services]
+        if len(kept) < len(group):
+            self.ledger.skipped["zipkin-partial-reports"] += len(group) - len(kept)
+        return kept
 
 
 def _is_server(span: _Span) -> bool:
@@ -73,12 +80,30 @@ def _is_client(span: _Span) -> bool:
     return span.kind == KINDS["CLIENT"] and not span.shared
 
 
-def _add(span: _Span, servers: Mapping[Key, list[str]], builder: Builder) -> None:
-    own, parent = span.id, span.parent
-    if _is_server(span) and span.service in servers.get((span.trace, span.id), ()):
-        own, parent = half_id(span.trace, span.id, span.service), span.id
-    elif span.service in servers.get((span.trace, parent), ()):
-        parent = half_id(span.trace, parent, span.service)
+def _ids(span: _Span, halves: Mapping[Key, list[_Span]]) -> tuple[int, int]:
+    """(own id, parent id): a server half gets an id of its own, its children hang under it."""
+    if _is_server(span) and (span.trace, span.id) in halves:
+        return half_id(span), span.id
+    above = [
+        half
+        for half in halves.get((span.trace, span.parent), ())
+        if half.service == span.service
+    ]
+    if not above:
+        return span.id, span.parent
+    begun = [half for half in above if half.start_ns <= span.start_ns]
+    return span.id, half_id(begun[-1] if begun else above[0])
+
+
+def half_id(span: _Span) -> int:
+    """The id of a shared span's server half: always the same for the same half."""
+    where = f"{span.trace[0]:016x}{span.trace[1]:016x}{span.id:016x}"
+    text = f"{where} {span.start_ns} {span.service}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) or 1
+
+
+def _add(span: _Span, halves: Mapping[Key, list[_Span]], builder: Builder) -> None:
+    own, parent = _ids(span, halves)
     error = next((text for key, text, _ in span.tags if key == "error"), None)
     row = builder.span(
         trace=span.trace,
@@ -96,12 +121,6 @@ def _add(span: _Span, servers: Mapping[Key, list[str]], builder: Builder) -> Non
     )
     for time, value in span.annotations:
         builder.event(row, time, value)
-
-
-def half_id(trace: tuple[int, int], span: int, service: str) -> int:
-    """The id of a shared span's server half: always the same for the same half."""
-    text = f"{trace[0]:016x}{trace[1]:016x}{span:016x}{service}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) or 1
 
 
 def _read(span: Object) -> _Span:

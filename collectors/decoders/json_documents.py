@@ -1,0 +1,105 @@
+"""Cuts a JSON document that spans many lines into the requests, traces or spans it lists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from collectors.decoders.json_text import trimmed
+from collectors.ledger import Ledger, Where
+
+MAX_DOCUMENT = 2 << 30  # bytes
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+_BLANKS = re.compile(r"[\s,]*")
+
+
+class _Jaeger(msgspec.Struct):
+    data: list[msgspec.Raw]
+
+
+class _Otlp(msgspec.Struct, rename="camel"):
+    resource_spans: list[msgspec.Raw]
+
+
+def is_document(head: bytes) -> bool:
+    """Whether the first line is no JSON by itself but begins something that goes on below."""
+    first, newline, _ = trimmed(head).partition(b"\n")
+    first = first.rstrip()
+    if not newline or not first.endswith((b"{", b"[", b",", b":")):
+        return False
+    try:
+        msgspec.json.decode(first, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return True
+    return False
+
+
+def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[tuple[bytes, Where]]:
+    """The parts of one document, or of several on end, each with the line it begins on."""
+    rest, done = trimmed(text), 0
+    offset = text.find(rest[:64]) if rest else 0
+    while rest:
+        line = text.count(b"\n", 0, offset + done) + 1
+        end = _end(rest)
+        if end is None:
+            yield from _salvaged(rest, line, ledger, where)
+            return
+        for piece in _split(rest[:end]):
+            yield piece, Where(where.source, line)
+        blank = len(rest[end:]) - len(rest[end:].lstrip(b"\0 \t\r\n"))
+        done, rest = done + end + blank, rest[end + blank :]
+
+
+def _end(text: bytes) -> int | None:
+    """Where the first value ends; None where it is broken."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except RecursionError:
+        return None
+    except msgspec.DecodeError as error:
+        found = _TRAILING.search(str(error))
+        return int(found[1]) if found else None
+    return len(text)
+
+
+def _split(text: bytes) -> Iterator[bytes]:
+    if text.startswith(b"["):
+        yield from map(bytes, msgspec.json.decode(text, type=list[msgspec.Raw]))
+        return
+    for shape, name in ((_Jaeger, "data"), (_Otlp, "resource_spans")):
+        try:
+            found = getattr(msgspec.json.decode(text, type=shape), name)
+        except msgspec.DecodeError:
+            continue
+        for raw in found:
+            yield bytes(raw) if name == "data" else b'{"resourceSpans":[%b]}' % bytes(raw)
+        return
+    yield text
+
+
+def _salvaged(
+    text: bytes, line: int, ledger: Ledger, where: Where
+) -> Iterator[tuple[bytes, Where]]:
+    """The whole elements before the break, and one rejection that names its line."""
+    whole = text.decode(errors="replace")
+    decoder, position = json.JSONDecoder(), whole.find("[") + 1
+    if not position:
+        position = len(whole) if not whole.startswith("{") else 0
+    wrap = b'{"resourceSpans":[%b]}' if "esourceSpans" in whole[:position] else b"%b"
+    detail = "the document ends or breaks here"
+    try:
+        while position:
+            position = _BLANKS.match(whole, position).end()  # type: ignore[union-attr]
+            value, end = decoder.raw_decode(whole, position)
+            at = line + whole.count("\n", 0, position)
+            yield wrap % json.dumps(value).encode(), Where(where.source, at)
+            position = end
+    except RecursionError:
+        detail = "lists or objects are nested too deep"
+    except ValueError as error:
+        detail = str(error)
+    at = line + whole.count("\n", 0, position)
+    ledger.reject(Where(where.source, at), "invalid-json", detail)
