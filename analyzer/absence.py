@@ -146,13 +146,14 @@ def _with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_alternatives(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """Mark absences where another step came that never comes together with the absent one:
-    an exclusive outcome (rejected instead of captured), not a fault."""
+    """Mark absences where another operation came that never comes together with the absent one:
+    an exclusive outcome (rejected instead of captured, an error page instead of a result), not
+    a step that was forgotten. Operations inside the step count as well as steps after it."""
     frame = frame.with_row_index("absence")
     inside = frame.filter(~pl.col("message")).select("absence", "step", "a", "b")
     if inside.is_empty():
         return frame.with_columns(alternative=pl.lit(False)).drop("absence")
-    pairs = followed(context.table).select("step", "a", c="b")
+    pairs = _operations(context, inside["a"].unique())
     here = inside.join(pairs.select("step", "c"), on="step")
     wanted = here.select("a", "b", "c").unique()
     of_a = pairs.join(wanted.select("a").unique(), on="a", how="semi")
@@ -166,6 +167,21 @@ def _with_alternatives(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     exclusive = together.filter(pl.col("both") <= 0.05 * (pl.col("alone") + pl.col("both")))
     found = here.join(exclusive, on=["a", "b", "c"], how="semi")["absence"].unique()
     return frame.with_columns(alternative=pl.col("absence").is_in(found.implode())).drop("absence")
+
+
+def _operations(context: Context, labels: pl.Series) -> pl.DataFrame:
+    """Columns step, a, c: labels of the steps after, and of the spans inside, each step whose
+    label is among `labels`."""
+    table = context.table
+    after = followed(table).select("step", "a", c="b").filter(pl.col("a").is_in(labels.implode()))
+    wanted = np.zeros(len(context.labels), dtype=np.bool_)
+    wanted[ints(labels)] = True
+    inside = np.flatnonzero(context.owner >= 0)
+    inside = inside[wanted[table.label[context.owner[inside]]]]
+    inside = inside[table.row[context.owner[inside]] != inside]
+    step = context.owner[inside]
+    within = pl.DataFrame({"step": step, "a": table.label[step], "c": context.label[inside]})
+    return pl.concat([after, within.unique()]).unique(["step", "c"])
 
 
 def _with_own_errors(context: Context, frame: pl.DataFrame) -> pl.DataFrame:

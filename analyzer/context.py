@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints, words
-from analyzer.index import SpanIndex
+from analyzer.codes import Flags, Ints, ints, jump, words
+from analyzer.index import SpanIndex, break_cycles
 from analyzer.roles import Role
 from analyzer.steps import StepTable
 from analyzer.stitch import Stitching
@@ -23,6 +23,7 @@ class Context:
     recording: Recording
     index: SpanIndex
     role: Ints  # by span
+    label: Ints  # by span: code of its service and operation
     stitching: Stitching
     table: StepTable
     labels: pl.DataFrame  # service, operation by label code
@@ -65,6 +66,26 @@ class Context:
         beginning = np.ones(len(self.table), dtype=np.bool_)
         beginning[1:] = self.table.instance[1:] != self.table.instance[:-1]
         return beginning
+
+    @cached_property
+    def cause_row(self) -> Ints:
+        """By span: its parent, else the span whose message or link it came of; -1 for none."""
+        messages = self.stitching.messages
+        above = self.stitching.parent.copy()
+        first = above[messages.target] < 0
+        above[messages.target[first][::-1]] = messages.source[first][::-1]
+        return break_cycles(above)[0]
+
+    @cached_property
+    def owner(self) -> Ints:
+        """By span: position of the step it works for (nearest step above, itself included); -1
+        where there is none or where the step serves several instances."""
+        is_step = np.zeros(len(self.spans), dtype=np.bool_)
+        is_step[self.table.row] = True
+        step_of = np.full(len(self.spans) + 1, -1, dtype=np.int64)
+        step_of[self.table.row] = np.arange(len(self.table))
+        step_of[self.table.row[self.table.shared]] = -1
+        return step_of[jump(self.stitching.parent, is_step)]
 
     @cached_property
     def unlinked(self) -> Flags:

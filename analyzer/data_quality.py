@@ -74,6 +74,7 @@ def silent_callees(context: Context) -> pl.DataFrame:
     kind = ints(spans["kind"])
     rows = np.flatnonzero((kind == Kind.CLIENT) & ~called & (context.role != Role.SEND))
     part = spans[rows].select(
+        "rpc_service",
         source="service",
         target=pl.coalesce(
             pl.col("rpc_service").cast(pl.String).str.split(".").list.last(),
@@ -92,7 +93,8 @@ def silent_callees(context: Context) -> pl.DataFrame:
         & ~pl.col("messaging")
         & (pl.col("instance") >= 0)
     )
-    return _not_emitting(context, part).select(
+    generic = pl.col("target").str.to_lowercase() == "service"
+    return _not_emitting(context, part.filter(~generic)).select(
         pl.col("instance").cast(pl.UInt32), "source", "target", "error", "start_ns", "wait_ns"
     )
 
@@ -105,11 +107,13 @@ def _not_emitting(context: Context, calls: pl.DataFrame) -> pl.DataFrame:
     known = emitting.str.to_lowercase().str.replace_all(r"[^a-z0-9]", "").to_list()
     cores = {name.removesuffix("service") for name in known if name.removesuffix("service")}
     calls = calls.with_columns(core=plain.str.strip_suffix("service"))
+    served = context.spans.filter(pl.col("kind") == Kind.SERVER)["rpc_service"].drop_nulls()
+    calls = calls.filter(~pl.col("rpc_service").is_in(served.unique().implode()))
     address = pl.col("target").str.contains(r"^[0-9.:]+$|^\[?[0-9a-fA-F:]+\]?$|^localhost")
     return (
         calls.filter(~pl.col("core").is_in(sorted(cores)) & ~address)
         .with_columns(target=pl.when(pl.col("core") != "").then(plain).otherwise("target"))
-        .drop("core")
+        .drop("core", "rpc_service")
     )
 
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from analyzer.codes import Ints
 from analyzer.roles import Role
@@ -193,7 +192,7 @@ def runs_p_value(flags: np.ndarray) -> float:
     total = ones + zeros
     mean = 1 + 2 * ones * zeros / total
     variance = (mean - 1) * (mean - 2) / (total - 1)
-    return float(stats.norm.cdf((runs + 0.5 - mean) / math.sqrt(variance)))
+    return 0.5 * math.erfc((mean - runs - 0.5) / math.sqrt(2 * variance))
 
 
 def _exact_runs(ones: int, zeros: int, runs: int) -> float:

@@ -11,12 +11,21 @@ OTHER = "__other__"
 _NAMING = ("service", "name", "operation", "destination", "http_method", "http_route", "rpc_method")
 _VERBS = {"send": "publish", "create": "publish", "process": "process", "receive": "receive"}
 
+
+
+def _codes(shortest: int) -> str:
+    """Capitals and digits, at least one digit, at least `shortest` long; Rust's expressions
+    have no look-ahead, so the place of the last digit is spelled out."""
+    tails = [rf"[A-Z0-9]{{{shortest - 1 - t},}}[0-9][A-Z]{{{t}}}" for t in range(shortest - 1)]
+    return r"\b(?:" + "|".join([*tails, rf"[A-Z0-9]*[0-9][A-Z]{{{shortest - 1},}}"]) + r")\b"
+
+
 # Rust regex, in this order; delimiters are kept, so that "v2" and "service3" stay what they are.
 _IDS: tuple[tuple[str, str], ...] = (
     (r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "{id}"),  # UUID
     (r"\b(amq\.gen|tmp|temp)[-.][\w-]{8,}", "${1}-{id}"),  # broker-made queue names
     (r"(?i)\b[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]{6,}\b", "{id}"),  # hex with digits
-    (r"\b(?:[A-Z]+[0-9]+|[0-9]+[A-Z]+)[A-Z0-9]{4,}\b", "{id}"),  # product codes, ULIDs
+    (_codes(8), "{id}"),  # product codes, ULIDs: OLJCESPC7Z
     (r"\b[a-zA-Z]{0,12}[-_]?[0-9]{5,}\b", "{id}"),  # ord-482113
     (r"(^|[/ .:,#-])[0-9]+(\b)", "${1}{n}${2}"),  # plain numbers between delimiters
 )

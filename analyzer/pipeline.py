@@ -121,6 +121,7 @@ def build_context(
         recording=recording,
         index=index,
         role=role,
+        label=label,
         stitching=stitching,
         table=table,
         labels=labels,

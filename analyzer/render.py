@@ -35,7 +35,7 @@ def _render(context: Context, detection: Detection, instances: pl.DataFrame) -> 
     rest = pl.concat_str(pl.lit("more:"), "kind", "workflow", pl.col("b"), "cause", separator="\x1f")
     frame = frame.with_columns(
         group=pl.when(pl.col("group") != "")
-        .then(pl.concat_str("group", pl.lit("\x1f"), "workflow"))
+        .then(pl.concat_str("group"))
         .when(overflow)
         .then(rest)
         .otherwise(pl.concat_str(pl.lit("one:"), pl.col("order").cast(pl.String)))
@@ -50,8 +50,8 @@ def _finding(
     context: Context, detection: Detection, part: pl.DataFrame, instances: pl.DataFrame
 ) -> Finding:
     part = part.sort("since_ns", "instance", "step")
-    row: Row = part.row(0, named=True)
     codes = part["instance"].unique(maintain_order=True).to_numpy()
+    row: Row = part.row(0, named=True) | {"instances": len(codes)}
     words = detection.explain(row, len(part))
     single = len(codes) == 1
     service, operation = context.label_text(int(row["b"]))
@@ -64,7 +64,7 @@ def _finding(
         severity=Severity(str(row["severity"])),
         confidence=round(float(part["confidence"].max()), 3),
         message=words.message,
-        workflow=row["workflow"],
+        workflow=row["workflow"] if part["workflow"].n_unique() == 1 else None,
         instance=instances["id"][int(codes[0])] if single else None,
         members=members,
         instances=len(codes),

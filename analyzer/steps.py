@@ -158,7 +158,7 @@ def build_steps(
         label=label[row],
         start=start[row],
         end=end[row],
-        error=flags(spans["status"] == Status.ERROR)[row],
+        error=_step_errors(spans, index, role)[row],
         shared=shared,
         source=source,
         target=target,
@@ -171,6 +171,17 @@ def build_steps(
         component=component[first],
     )
     return _with_waits(_with_key_edges(table, spans, index))
+
+
+def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Flags:
+    """Error status of each span; of a receive also that of the handler directly below it."""
+    failed = flags(spans["status"] == Status.ERROR)
+    service = ints(spans["service"])
+    handler = np.flatnonzero(failed & (role == Role.INSIDE) & (index.parent >= 0))
+    above = index.parent[handler]
+    here = (role[above] == Role.RECEIVE) & (service[above] == service[handler])
+    failed[above[here]] = True
+    return failed
 
 
 def _membership(

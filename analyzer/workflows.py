@@ -20,7 +20,8 @@ def workflows(
         return ()
     profiles = _profiles(context, instances)
     style = dict(styles.iter_rows())
-    low, high = instances["start_ns"].min(), instances["start_ns"].max()
+    starts = instances["start_ns"].to_numpy()
+    low, high = int(starts.min()), int(starts.max())
     found = []
     for (name,), part in instances.group_by("workflow", maintain_order=True):
         states = part.group_by("state").len().sort("state")
@@ -47,9 +48,11 @@ def _quantile(values: pl.Series, q: float) -> int:
     return 0 if found is None else int(found)
 
 
-def _histogram(starts: pl.Series, low: object, high: object) -> tuple[int, ...]:
-    counts, _ = np.histogram(starts.to_numpy(), bins=BINS, range=(float(low), float(high) + 1))  # type: ignore[arg-type]
-    return tuple(int(count) for count in counts)
+def _histogram(starts: pl.Series, low: int, high: int) -> tuple[int, ...]:
+    """Instances started in each of BINS equal parts of [low, high]; integers, to be exact."""
+    width = max(1, -(-(high - low + 1) // BINS))
+    parts = (starts.to_numpy() - low) // width
+    return tuple(int(count) for count in np.bincount(parts, minlength=BINS)[:BINS])
 
 
 def _profiles(context: Context, instances: pl.DataFrame) -> dict[str, tuple[StepProfile, ...]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from analyzer.analysis import SERVICE_EDGES, SERVICES
+from analyzer.codes import ints
 from analyzer.coupling.crossings import CROSSINGS, Crossed
+from analyzer.coupling.packing import count_distinct, distinct
 from collectors.schema import check, complete
 
 _KEY = ("source", "target", "kind", "destination")
@@ -53,8 +55,12 @@ def services(
     `spans_by_service` has name, spans, errors, last_ns. `instances` of a silent participant is
     the most that one edge to it has. Instability is null where nothing depends either way.
     """
-    of_steps = steps.group_by(pl.col("service").cast(pl.String).alias("name")).agg(
-        pl.col("instance").n_unique().alias("stepped")
+    code, first = distinct(ints(steps["service"]))
+    of_steps = pl.DataFrame(
+        {
+            "name": steps["service"].gather(first).cast(pl.String),
+            "stepped": count_distinct(code, ints(steps["instance"])),
+        }
     )
     named = pl.concat(
         [

@@ -16,6 +16,7 @@ _CONSUMING = ("process", "receive")
 class Ends:
     """Both ends of every edge, one value an edge: rows in `steps` and service codes."""
 
+    service: Ints  # of every step
     source: Ints
     target: Ints
     source_service: Ints
@@ -37,7 +38,7 @@ def ends(steps: pl.DataFrame, edges: pl.DataFrame) -> Ends:
     sends = is_any(steps["kind"], ("send",))[source]
     consumes = is_any(steps["kind"], _CONSUMING)[target]
     is_message = (consumes & (sends | crosses)) | (sends & crosses)
-    return Ends(source, target, service[source], service[target], is_message, crosses)
+    return Ends(service, source, target, service[source], service[target], is_message, crosses)
 
 
 def is_any(column: pl.Series, names: tuple[str, ...]) -> Flags:
@@ -63,15 +64,18 @@ def climb(parent: Ints, weight: Ints) -> tuple[Ints, Ints]:
     Pointer doubling: log2 of the longest chain rounds. `weight` counts the way from a row to its
     parent. A circle, which stitching never leaves, ends the walk after log2(rows) + 1 rounds.
     """
-    rows = np.arange(len(parent), dtype=np.int64)
-    top = np.where(parent < 0, rows, parent)
+    top = np.where(parent < 0, np.arange(len(parent), dtype=np.int64), parent)
     total = np.where(parent < 0, 0, weight)
+    climbing = np.flatnonzero(parent >= 0)  # what has arrived drops out: most chains are short
     for _ in range(len(parent).bit_length() + 1):
-        following = top[top]
-        if np.array_equal(following, top):
+        at = top[climbing]
+        following = top[at]
+        moving = following != at
+        climbing, at = climbing[moving], at[moving]
+        if not len(climbing):
             break
-        total = total + total[top]
-        top = following
+        total[climbing] += total[at]
+        top[climbing] = following[moving]
     return top, total
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analyzer.codes import Flags, flags
+from analyzer.codes import Flags, Ints, flags, ints
 from analyzer.coupling.chains import Ends, Visits, ends, visits
 
 # One row an edge that leaves its service, or hands a message over inside it.
@@ -35,6 +35,11 @@ class Crossed:
     def ends(self) -> Ends:
         """Both ends of every edge."""
         return ends(self.steps, self.edges)
+
+    @cached_property
+    def instance(self) -> Ints:
+        """Instance of every step."""
+        return ints(self.steps["instance"])
 
     @cached_property
     def forward(self) -> Flags:

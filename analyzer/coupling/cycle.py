@@ -102,7 +102,7 @@ def _told(loops: _Loops, causal: int) -> str:
 def _loops(facts: Facts, component: set[int]) -> _Loops:
     """Walk up from each crossing inside the component, to where its target came by before."""
     both, visits = facts.crossed.ends, facts.crossed.visits
-    service = ints(facts.crossed.steps["service"])
+    service = both.service
     member = np.zeros(int(service.max(initial=0)) + 1, dtype=np.bool_)
     member[[facts.service_codes[name] for name in facts.names(tuple(component))]] = True
     inside = facts.crossed.forward & both.crosses

@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, flags, ints
+from analyzer.codes import Flags, flags
 from analyzer.coupling.crossings import Crossed, WorkflowEdge, workflow_edges
 from analyzer.coupling.score import MIN_EDGE_INSTANCES
 
@@ -44,7 +44,7 @@ class Facts:
     @cached_property
     def is_first(self) -> Flags:
         """Steps that begin their instance."""
-        instance = ints(self.crossed.steps["instance"])
+        instance = self.crossed.instance
         return np.append(True, instance[1:] != instance[:-1])[: len(instance)]
 
     @cached_property

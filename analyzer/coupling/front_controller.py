@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from analyzer.codes import flags, ints
+from analyzer.codes import flags
 from analyzer.coupling.crossings import WorkflowEdge
 from analyzer.coupling.facts import Facts
 from analyzer.coupling.names import is_relay
@@ -32,7 +32,7 @@ def front_controllers(facts: Facts) -> Iterator[Hotspot]:
 def _queried(facts: Facts) -> dict[str, int]:
     """Instances by workflow whose first service was asked again after the beginning."""
     steps = facts.crossed.steps
-    service, instance = ints(steps["service"]), ints(steps["instance"])
+    service, instance = facts.crossed.ends.service, facts.crossed.instance
     begins = np.full(len(facts.instances), -1, dtype=np.int64)
     begins[instance[facts.is_first]] = service[facts.is_first]
     asked = flags(steps["kind"] == "request") & ~facts.is_first

@@ -84,7 +84,7 @@ def _lone_consumer(steps: pl.DataFrame, both: Ends, message: Ints) -> Flags:
     (RabbitMQ: `exchange:key` and `exchange:key:queue`); consumers seen without their send join in.
     """
     destination = ints(steps["destination"])
-    service, group = ints(steps["service"]), ints(steps["group"])
+    service, group = both.service, ints(steps["group"])
     source, target = both.source[message], both.target[message]
     taken_from = destination[target]
     sent_to = np.where(destination[source] >= 0, destination[source], taken_from)
@@ -143,16 +143,13 @@ def _answers_directly(count: int, both: Ends, message: Ints) -> Flags:
     In a ping-pong every second message is an answer, not every one but the first: what comes
     after an answer starts an exchange anew.
     """
-    is_message = both.is_message
     source, target = both.source[message], both.target[message]
     before = first_source(count, source, target)
     parent = first_source(count, both.source[both.inside], both.target[both.inside])
     parent[before >= 0] = -1
     entry, _ = climb(parent, np.zeros(count, dtype=np.int64))
-    service = np.full(count, -1, dtype=np.int64)
-    service[both.source[is_message]] = both.source_service[is_message]
     came_from = before[entry[source]]
-    back = (came_from >= 0) & (service[came_from] == both.target_service[message])
+    back = (came_from >= 0) & (both.service[came_from] == both.target_service[message])
     candidate = back & both.crosses[message]
     chosen = candidate & (before[target] == source)
     link = np.full(count, -1, dtype=np.int64)

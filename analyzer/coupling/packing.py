@@ -26,6 +26,17 @@ def distinct(*columns: Ints) -> tuple[Ints, Ints]:
     return codes, first
 
 
+def count_distinct(groups: Ints, members: Ints) -> Ints:
+    """For each group code from 0 on, how many different members (codes from 0 on) it has."""
+    width = int(members.max(initial=0)) + 1
+    height = int(groups.max(initial=-1)) + 1
+    if width * height <= 64 * _ROOM:  # 64 MB of booleans
+        seen = np.zeros(height * width, dtype=np.bool_)
+        seen[groups * width + members] = True
+        return seen.reshape(height, width).sum(axis=1, dtype=np.int64)
+    return np.bincount(np.unique(groups * width + members) // width, minlength=height)
+
+
 def _packed(column: Ints) -> tuple[Ints, int]:
     """Codes without gaps from 0 on, and their number."""
     seen = np.zeros(int(column.max(initial=-1)) + 2, dtype=np.bool_)

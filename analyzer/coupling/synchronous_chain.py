@@ -35,10 +35,10 @@ def chains(facts: Facts) -> Chains:
     both, edges, count = facts.crossed.ends, facts.crossed.edges, len(facts.crossed.steps)
     sync = flags(edges["kind"] == "sync") & flags(edges["tier"] == "E1")
     parent = first_source(count, both.source[sync], both.target[sync])
-    service = ints(facts.crossed.steps["service"])
+    service = both.service
     is_call = (parent >= 0) & (service != service[parent])
     _, depth = climb(parent, is_call.astype(np.int64))
-    return Chains(ints(facts.crossed.steps["instance"]), parent, depth, is_call)
+    return Chains(facts.crossed.instance, parent, depth, is_call)
 
 
 def synchronous_chains(facts: Facts) -> Iterator[Hotspot]:
@@ -108,8 +108,9 @@ def latest_before(group: Ints, value: Ints) -> Ints:
 
 
 def _describe(facts: Facts, found: Chains, workflow: str, runs: pl.DataFrame, n: int) -> Hotspot:
-    usual, most = int(runs["hops"].mode().sort()[-1]), int(runs["hops"].sort()[-1])
-    names = _names(facts, found, int(runs.filter(pl.col("hops") == usual)["instance"][0]), usual)
+    hops = ints(runs["hops"])
+    usual, most = int(np.bincount(hops).argmax()), int(hops.max())
+    names = _names(facts, found, int(runs["instance"][int(np.argmax(hops == usual))]), usual)
     blocked = middle(runs["blocked"])
     parts = {
         # what a chain of twice the layers has is 0.5; it nears 1 and never reaches it

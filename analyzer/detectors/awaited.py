@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from analyzer.context import Context
-from analyzer.detection import Detection, Row, Words, span_evidence, verdicts
+from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
 from analyzer.detectors.words import causes_of_absence, name_of, needs_of_absence
 from analyzer.duration import plural, spell
 from analyzer.finding import Severity, State
@@ -23,7 +23,8 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         pl.col("verdict").is_in(["waiting", "late", "stuck", "missing", "unknown"])
     )
     if frame.is_empty():
-        return Detection(verdicts(frame.with_columns(kind=pl.lit(""), instance=pl.col("instance"))))
+        return nothing()
+    frame = _first_missing(frame)
     verdict = pl.col("verdict")
     undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing"])
     dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
@@ -69,6 +70,33 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         ),
         lambda row, n: _explain(context, row, n),
     )
+
+
+def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:
+    """Of the steps that one instance misses for good keep the one that was due first; column
+    `others` lists the labels of the rest."""
+    gone = pl.col("verdict") == "missing"
+    due = (pl.col("start") + pl.col("p50_ns")).alias("due")
+    missing = (
+        frame.filter(gone)
+        .with_columns(due)
+        .sort("instance", "due", "step", "b")
+        .with_columns(others=pl.col("b").over("instance", mapping_strategy="join"))
+        .unique("instance", keep="first", maintain_order=True)
+        .drop("due")
+    )
+    rest = frame.filter(~gone).with_columns(others=pl.lit(None, dtype=pl.List(pl.Int64)))
+    return pl.concat([rest, missing]).sort("instance", "since_ns", "step", "b")
+
+
+def _also(context: Context, row: Row) -> str:
+    """Names of the other missing steps, at most three."""
+    others = [label for label in dict.fromkeys(row["others"] or []) if label != row["b"]]
+    if not others:
+        return ""
+    names = [context.label_text(label)[1] or "?" for label in others[:3]]
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f"; nor did {', '.join(names)}{more}"
 
 
 def _severity(verdict: pl.Expr) -> pl.Expr:
@@ -134,7 +162,7 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         "waiting": f"{after} has not come yet after {before}; {age}, {usual}",
         "late": f"{after} is late: {age} after {before}; {usual}",
         "stuck": f"{after} never came: {age} after {before}; {usual}",
-        "missing-step": f"{after} did not happen although {before} did; {usual}",
+        "missing-step": f"{after} did not happen although {before} did{_also(context, row)}; {usual}",
         "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
         "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",
         "backlog": f"{plural(n, 'instance')} late together at {after}, after {before}; {usual}",

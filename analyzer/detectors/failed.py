@@ -35,6 +35,7 @@ def failed(context: Context, dead: Ints) -> Detection:
         {
             "instance": table.instance[steps],
             "step": steps,
+            "label": table.label[steps],
             "origin": origin,
             "since_ns": table.start[steps],
             "pending": pending,
@@ -65,7 +66,9 @@ def failed(context: Context, dead: Ints) -> Detection:
             .otherwise(pl.lit(Severity.ERROR.value)),
             confidence=pl.when("pending").then(0.5).otherwise(0.95),
             cause=cause,
-            group=pl.concat_str(pl.lit("failed:"), "pending", pl.lit(":"), "origin_label"),
+            group=pl.concat_str(
+                pl.lit("failed"), "pending", "label", "origin_label", separator="\x1f"
+            ),
         ),
         lambda row, n: _explain(context, row, n),
     )
@@ -90,63 +93,84 @@ def _unrecovered(context: Context) -> Ints:
     """Failed steps that matter: the first of an instance, or the last attempt at a message."""
     table = context.table
     consumes = np.isin(table.role, (Role.PROCESS, Role.RECEIVE))
-    error = table.error
-    first = error & ~context.entered & ~consumes
-    attempts = np.flatnonzero(consumes | (table.role == Role.SEND))
+    kept = table.error & ~context.entered & ~consumes
+    kept |= table.error & (consumes | (table.role == Role.SEND))
+    kept[ints(_next_attempts(context)["step"])] = False
+    # a failed send inside a handler that failed too is told once, by the handler
+    inside_failed = np.zeros(len(table), dtype=np.bool_)
+    inside_failed[table.target[kept[table.source]]] = True
+    return np.flatnonzero(kept & ~(inside_failed & (table.role == Role.SEND)))
+
+
+def _next_attempts(context: Context) -> pl.DataFrame:
+    """Failed consumer and send steps after which another attempt came: columns step, label,
+    pause (nanoseconds until the next attempt began).
+
+    Another attempt is the same step of the same instance at the same message, at one that the
+    failed attempt sent itself, or at one of unknown origin; the next message of a series, which
+    others sent, is none. Retry queues count as the queue they retry.
+    """
+    table = context.table
+    origin = np.full(len(table), -1, dtype=np.int64)
+    origin[table.target[::-1]] = table.source[::-1]
+    tries = np.flatnonzero(np.isin(table.role, (Role.PROCESS, Role.RECEIVE, Role.SEND)))
+    sender = np.where(origin[tries] >= 0, origin[np.maximum(origin[tries], 0)], -1)
     frame = pl.DataFrame(
         {
-            "step": attempts,
-            "instance": table.instance[attempts],
-            "label": table.label[attempts],
-            "start": table.start[attempts],
-            "error": error[attempts],
+            "step": tries,
+            "instance": table.instance[tries],
+            "label": table.label[tries],
+            "place": _without_retry(context)[table.label[tries]],
+            "origin": origin[tries],
+            "sender": sender,
+            "start": table.start[tries],
+            "end": table.end[tries],
+            "error": table.error[tries],
         }
     )
-    good = pl.col("start").filter(~pl.col("error")).max().over("instance", "label")
-    lost = frame.filter(pl.col("error") & (good.is_null() | (good < pl.col("start"))))
-    last = lost.filter(pl.col("start") == pl.col("start").max().over("instance", "label"))
-    kept = np.zeros(len(table), dtype=np.bool_)
-    kept[ints(last["step"])] = True
-    kept |= first
-    # a failed send inside a handler that failed too is told once, by the handler
-    source_failed = np.zeros(len(table), dtype=np.bool_)
-    source_failed[table.target[kept[table.source]]] = True
-    kept &= ~(source_failed & (table.role == Role.SEND))
-    return np.flatnonzero(kept)
+    pairs = frame.filter("error").join(frame, on=["instance", "place"], suffix="_next")
+    related = (
+        (pl.col("origin") == pl.col("origin_next"))
+        | (pl.col("sender_next") == pl.col("step"))
+        | (pl.col("origin_next") < 0)
+    )
+    return (
+        pairs.filter((pl.col("start_next") > pl.col("start")) & related)
+        .group_by("step", "label")
+        .agg(pause=(pl.col("start_next") - pl.col("end")).min())
+        .sort("step")
+    )
+
+
+def _without_retry(context: Context) -> Ints:
+    """By label: code of the label once marks of retry queues are taken out of its name."""
+    plain = context.labels.select(
+        "service",
+        operation=pl.col("operation")
+        .cast(pl.String)
+        .str.replace(r"(?i)[-._](retry|retries|delay)([-._](\{n\}|[0-9]+[a-z]*))?", ""),
+    )
+    return ints(plain.select(pl.struct("service", "operation").rank("dense")).to_series())
 
 
 def _patience(context: Context) -> Ints:
     """By label: how long after an error another attempt may still come; 0 where none ever did."""
-    table = context.table
     patience = np.zeros(len(context.labels) + 1, dtype=np.int64)
-    consumes = np.flatnonzero(np.isin(table.role, (Role.PROCESS, Role.RECEIVE)))
-    frame = pl.DataFrame(
-        {
-            "instance": table.instance[consumes],
-            "label": table.label[consumes],
-            "start": table.start[consumes],
-            "error": table.error[consumes],
-        }
-    ).sort("instance", "label", "start")
-    same = ["instance", "label"]
-    frame = frame.with_columns(
-        pause=(pl.col("start") - pl.col("start").shift(1).over(same)),
-        after_error=pl.col("error").shift(1).over(same),
-    ).filter(pl.col("after_error").fill_null(False))
-    longest = frame.group_by("label").agg(pl.col("pause").max())
-    patience[ints(longest["label"])] = RETRY_PATIENCE * ints(longest["pause"])
+    longest = _next_attempts(context).group_by("label").agg(pl.col("pause").max())
+    patience[ints(longest["label"])] = RETRY_PATIENCE * np.maximum(ints(longest["pause"]), 0)
     return patience
 
 
 def _origins(context: Context, steps: Ints) -> Ints:
     """For each failed step the row of the span where its error began: the earliest failed span
     below it that has no failed span below itself."""
-    index, spans = context.index, context.spans
-    failed_rows = ints(spans["status"]) == Status.ERROR
-    parent = context.stitching.parent
-    has_failed_child = np.zeros(len(parent), dtype=np.bool_)
-    has_failed_child[parent[failed_rows & (parent >= 0)]] = True
-    leaf = np.flatnonzero(failed_rows & ~has_failed_child)
+    failed_rows = ints(context.spans["status"]) == Status.ERROR
+    parent = context.cause_row
+    below = np.flatnonzero(failed_rows & (parent >= 0))
+    above = jump(parent, failed_rows)[parent[below]]
+    has_failed_below = np.zeros(len(parent), dtype=np.bool_)
+    has_failed_below[above[above >= 0]] = True
+    leaf = np.flatnonzero(failed_rows & ~has_failed_below)
     is_chosen = np.zeros(len(parent), dtype=np.bool_)
     is_chosen[context.table.row[steps]] = True
     top = jump(parent, is_chosen)[leaf]
@@ -155,7 +179,6 @@ def _origins(context: Context, steps: Ints) -> Ints:
     deepest = np.argsort(context.start[leaf], kind="stable")[::-1]  # earliest written last
     origin = np.arange(len(parent))
     origin[top[deepest]] = leaf[deepest]
-    del index
     return origin[context.table.row[steps]]
 
 
@@ -175,6 +198,24 @@ def _silent_callee(context: Context, origin: Ints) -> pl.Series:
     return pl.select(pl.when(silent).then(part["callee"])).to_series()
 
 
+MAX_HOPS = 50
+
+
+def _answers_on_the_way(context: Context, origin: int) -> list[str]:
+    """What each failed service above `origin` answered, the nearest first."""
+    spans, parent = context.spans, context.cause_row
+    told: list[str] = []
+    row, hops = int(parent[origin]), 0
+    while row >= 0 and hops < MAX_HOPS:
+        if spans["status"][row] == Status.ERROR and spans["kind"][row] != Kind.CLIENT:
+            code = spans["rpc_status"][row] or spans["http_status"][row]
+            kind = "gRPC" if spans["rpc_status"][row] else "HTTP"
+            answer = f"answers {kind} {code}" if code else "fails"
+            told.append(f"so {spans['service'][row]}: {spans['name'][row]} {answer}")
+        row, hops = int(parent[row]), hops + 1
+    return told
+
+
 def _explain(context: Context, row: Row, n: int) -> Words:
     spans, origin = context.spans, int(row["origin"])
     at = name_of(context, int(context.table.label[row["step"]]))
@@ -192,11 +233,11 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     why = [f"the first error below it: {began}"]
     if callee:
         why.append(f"{callee} left no span under this call")
-    own = spans["rpc_status"][int(context.table.row[row["step"]])]
-    if own and own != status:
-        why.append(f"{at} answers gRPC status {own}")
+    why.extend(_answers_on_the_way(context, origin))
     waits = " and may be retried" if row["pending"] else ""
-    text = f"{at} failed in {plural(n, 'instance')}{waits}; it began at {began}"
+    often = plural(row["instances"], "instance")
+    often = f"{plural(n, 'time')} in {often}" if n != row["instances"] else f"in {often}"
+    text = f"{at} failed {often}{waits}; it began at {began}"
     evidence = tuple(
         Evidence(context.trace_hex(at_row), context.span_hex(at_row), role)
         for at_row, role in ((int(context.table.row[row["step"]]), "failed"), (origin, "origin"))

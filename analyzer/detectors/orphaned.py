@@ -45,6 +45,7 @@ def orphaned(context: Context) -> Detection:
             "instance": table.instance[steps],
             "step": steps,
             "label": table.label[steps],
+            "service": context.label_service[table.label[steps]],
             "since_ns": table.start[steps],
             "no_parent": no_parent[steps],
             "dangling": unresolved[table.row[steps]],
@@ -71,17 +72,24 @@ def orphaned(context: Context) -> Detection:
             severity=pl.when(note).then(pl.lit(Severity.NOTE.value)).otherwise(pl.lit(Severity.WARNING.value)),
             confidence=pl.when(note).then(0.6).otherwise(0.9),
             cause=cause,
-            group=pl.concat_str(pl.lit("orphan:"), "label", pl.lit(":"), cause),
+            # one library that drops the context does so for every destination
+            group=pl.concat_str(
+                pl.lit("orphan:"), pl.when("always").then("service").otherwise("label"), pl.lit(":"), cause
+            ),
         ),
         lambda row, n: _explain(context, row, n),
     )
 
 
 def _known_destinations(context: Context) -> np.ndarray:
-    """By span: whether somebody in the recording sends to the span's destination."""
-    spans = context.spans
-    sends = spans["destination"].filter(pl.Series(context.role == Role.SEND)).drop_nulls().unique()
-    return spans["destination"].is_in(sends.implode()).fill_null(False).to_numpy()
+    """By span: whether the recording has a send to the span's destination that nobody took."""
+    table, places = context.table, context.spans["destination"].cast(pl.String)
+    lost = (table.role == Role.SEND) & ~table.received & ~context.followed
+    sends = places[table.row[np.flatnonzero(lost)]].drop_nulls().unique()
+    topics = pl.DataFrame({"place": places}).select(pl.col("place").str.split(","))
+    return topics.select(
+        pl.col("place").list.eval(pl.element().is_in(sends.implode())).list.any().fill_null(False)
+    ).to_series().to_numpy()
 
 
 def _explain(context: Context, row: Row, n: int) -> Words:
@@ -89,10 +97,11 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     why = {
         "sampled-out": "its parent or link is not in the recording, and the recording is sampled",
         "missing-producer-span": "it names a parent or link that is not in the recording",
-        "context-broken": "it names no parent and no link, and others send to its destination",
-        "unknown-producer": "it names no parent and no link, and nobody is seen to send to it",
+        "context-broken": "no parent and no link, while a message sent there found no consumer",
+        "unknown-producer": "no parent and no link, and no sender is seen",
     }[str(row["cause"])]
-    text = f"{plural(n, 'instance')} begin in the middle, at {at}: {why}"
+    more = " and others of this service" if row["always"] and n > 1 else ""
+    text = f"{plural(n, 'instance')} without a beginning, at {at}{more}: {why}"
     against = ("other cases of this step have their parent",) if not row["always"] else ()
     cause = Cause(str(row["cause"]), float(row["confidence"]), (why,), against)
     needs = ("context propagation at the producer, or a business key on both sides",)

@@ -23,7 +23,7 @@ def unconsumed(context: Context) -> Detection:
     taken = table.received | context.followed
     by_label = np.zeros(len(context.labels), dtype=np.bool_)
     by_label[table.label[send & taken]] = True
-    steps = np.flatnonzero(send & ~taken)
+    steps = np.flatnonzero(send & ~taken & ~table.error)  # a failed send is told as failed
     destination = spans["destination"].cast(pl.String)[table.row[steps]]
     dead = destination.str.contains(DEAD_LETTER).fill_null(False).to_numpy()
     expected = np.isin(table.label, context.transitions.filter("message")["a"].to_numpy())
@@ -38,32 +38,34 @@ def unconsumed(context: Context) -> Detection:
             "step": steps,
             "label": table.label[steps],
             "since_ns": table.end[steps],
-            "error": table.error[steps],
+            "service": context.label_service[table.label[steps]],
             "elsewhere": consumers[row],
             "ever": by_label[table.label[steps]],
         }
     )
     cause = (
-        pl.when("error")
-        .then(pl.lit("send-failed"))
-        .when(pl.col("elsewhere") > 0)
+        pl.when(pl.col("elsewhere") > 0)
         .then(pl.lit("context-broken"))
         .when("ever")
         .then(pl.lit("insufficient-history"))
         .otherwise(pl.lit("no-known-consumer"))
     )
-    known = pl.col("error") | (pl.col("elsewhere") > 0) | pl.col("ever")
+    known = (pl.col("elsewhere") > 0) | pl.col("ever")
+    broken = pl.col("elsewhere") > 0
     return Detection(
         verdicts(
             frame,
             kind=pl.lit("unconsumed-message"),
-            state=pl.when(known & ~pl.col("error")).then(pl.lit(State.UNKNOWN.value)).otherwise(pl.lit("")),
+            state=pl.when(known).then(pl.lit(State.UNKNOWN.value)).otherwise(pl.lit("")),
             severity=pl.when(cause == "no-known-consumer")
             .then(pl.lit(Severity.WARNING.value))
             .otherwise(pl.lit(Severity.NOTE.value)),
             confidence=pl.when(cause == "no-known-consumer").then(0.6).otherwise(0.5),
             cause=cause,
-            group=pl.concat_str(pl.lit("unconsumed:"), "label", pl.lit(":"), cause),
+            # one library that drops the context does so for every destination
+            group=pl.concat_str(
+                pl.lit("unconsumed:"), pl.when(broken).then("service").otherwise("label"), pl.lit(":"), cause
+            ),
         ),
         lambda row_, n: _explain(context, row_, n),
     )
@@ -91,12 +93,12 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     at = name_of(context, row["label"])
     loose = int(row["elsewhere"])
     why = {
-        "send-failed": "the send ended with an error",
-        "context-broken": f"{plural(loose, 'consumer span')} of its destination name no producer",
+        "context-broken": f"{plural(loose, 'consumer span')} of the destination without a producer",
         "insufficient-history": "too few messages of this kind were seen to know",
         "no-known-consumer": "no consumer span of its destination is in the recording",
     }[str(row["cause"])]
-    text = f"{plural(n, 'message')} of {at} nobody is seen to use: {why}"
+    more = " and others of this service" if loose and n > 1 else ""
+    text = f"{plural(n, 'message')} that nobody is seen to use, {at}{more}: {why}"
     against = ("the consumer may not be instrumented, or not part of this recording",)
     cause = Cause(str(row["cause"]), float(row["confidence"]), (why,), against)
     needs = ("spans of the consumers, or the broker's list of subscriptions",)
