@@ -1,0 +1,1 @@
+"""The way out: commands, and later screens, on a terminal."""

@@ -36,18 +36,21 @@ def services(analysis: Analysis, style: Style) -> str:
 
 def steps(instance: Instance, style: Style) -> str:
     """A row a step, in order of start."""
-    room = max((style.width - 30) // 3, 12)
+    room = max((style.width - 27) * 3 // 10, 12)
+    wide = max(style.width - 27 - 2 * room, 12)
     head = (
-        f"  {'SERVICE':<{room}} {'STEP':<{room}} {'KIND':<8} {'OVER':<{room}} {'TOOK':>7} {'':<5}"
+        f"  {'SERVICE':<{room}} {'STEP':<{wide}} {'KIND':<8} {'OVER':<{room}} {'TOOK':>7} {'':<5}"
     )
     lines = [style.paint(head.rstrip(), "dim")]
-    lines += [_step(row, style, room) for row in steps_with_ids(instance).iter_rows(named=True)]
+    lines += [
+        _step(row, style, room, wide) for row in steps_with_ids(instance).iter_rows(named=True)
+    ]
     return style.own("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
-def _step(row: dict[str, Any], style: Style, room: int) -> str:
+def _step(row: dict[str, Any], style: Style, room: int, wide: int) -> str:
     return (
-        f"  {style.cell(row['service'] or '', room)} {style.cell(row['operation'], room)} "
+        f"  {style.cell(row['service'] or '', room)} {style.cell(row['operation'], wide)} "
         f"{style.cell(row['kind'], 8)} {style.cell(row['destination'] or '', room)} "
         f"{duration(row['end_ns'] - row['start_ns']):>7} {'ERROR' if row['error'] else ''}"
     )

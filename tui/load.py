@@ -1,0 +1,153 @@
+"""From what the user typed to an analysis: the part that every command shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tui.exits import Exit, Stop
+from tui.terminal import note, progress, stages
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Analysis
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KEY = re.compile(r"[^\s=,]+(=[^\s=,]+(,[^\s=,]+)*)?")
+PROBLEMS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options that every command with sources takes."""
+
+    sources: tuple[str, ...]
+    as_of: str | None = None
+    keys: tuple[str, ...] = ()
+    where: str = ""
+    allow_empty: bool = False
+
+
+def source_options(command: F) -> F:
+    """SOURCE..., --as-of, --key, --allow-empty."""
+    for decorate in (
+        click.option("--allow-empty", is_flag=True, help="Nothing to analyse is no error."),
+        click.option(
+            "--key", "keys", multiple=True, metavar="NAME[=ALIAS,...]",
+            help="Join by this business key, e.g. order.id=app.order_id,orderId; 'auto' takes "
+            "those that the spans suggest. Repeatable.",
+        ),
+        click.option(
+            "--as-of", metavar="TIME",
+            help="The 'now' to judge by: RFC 3339 or epoch nanoseconds. Default: the last event "
+            "in the recording.",
+        ),
+        click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+def where_option(command: F) -> F:
+    """--where."""
+    return click.option(
+        "--where", default="", metavar="QUERY",
+        help="Only instances that match, e.g. 'state:stuck,late age:>5m -wf:test*'.",
+    )(command)  # fmt: skip
+
+
+def load(request: Request) -> Analysis:
+    """The analysis of all instances. Raises Stop, or click.UsageError, with the exit code."""
+    as_of = _as_of(request.as_of)
+    _check_keys(request.keys)
+    if request.where:
+        check_where(request.where)
+    return _judge(_read(request.sources), as_of, request.keys)
+
+
+def _read(sources: tuple[str, ...]) -> Any:
+    from analyzer.escape import escape
+    from collectors import SourceError, read
+
+    try:
+        with progress("reading") as meter:
+            return read(sources, progress=meter)
+    except SourceError as error:
+        raise Stop(Exit.INPUT, escape(error)) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise Stop(Exit.INPUT, escape(f"{place}{error.strerror or error}")) from None
+
+
+def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
+    from analyzer import analyze
+
+    with stages() as stage:
+        return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage)
+
+
+def nothing_there(analysis: Analysis, request: Request, kept: int | None = None) -> bool:
+    """Whether nothing was analysed, which is an error unless the user allows it; says so."""
+    total = analysis.instances.height
+    if request.allow_empty or (total and kept != 0):
+        return False
+    if not total:
+        spans = analysis.recording.spans.height
+        note(f"nothing to analyse: {spans:,} spans, no workflow instance (--allow-empty allows it)")
+    else:
+        note(f"nothing to analyse: --where keeps 0 of {total:,} instances")
+    return True
+
+
+def report_damage(analysis: Analysis) -> bool:
+    """Whether some of the input was unreadable; the first places are named on stderr."""
+    from analyzer.escape import escape
+
+    intake = analysis.recording.intake
+    if not intake.damaged:
+        return False
+    for problem in intake.problems[:PROBLEMS_SHOWN]:
+        line = f":{problem.line}" if problem.line is not None else ""
+        said = f"{problem.source[:200]}{line}: {problem.reason}: {problem.detail[:300]}"
+        note(escape(said))
+    lost = sum(intake.rejected.values())
+    hidden = lost - min(len(intake.problems), PROBLEMS_SHOWN)
+    if hidden > 0:
+        note(f"+{hidden:,} more")
+    note(f"part of the input could not be read: {lost:,} rejected")
+    return True
+
+
+def check_where(query: str) -> None:
+    """A filter that cannot be understood ends the command before anything is read."""
+    from analyzer.escape import visible
+    from analyzer.where import WhereError, compile_where
+
+    try:
+        compile_where(query, 0)
+    except WhereError as error:
+        before, token = visible(query[: error.start]), visible(query[error.start : error.end])
+        after = visible(query[error.end :])
+        pointer = " " * len(before) + "^" * max(len(token), 1)
+        raise click.UsageError(f"--where: {error}\n  {before}{token}{after}\n  {pointer}") from None
+
+
+def _as_of(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from analyzer.reporters.units import parse_time
+
+    try:
+        return parse_time(text)[0]
+    except ValueError as error:
+        raise click.UsageError(f"--as-of: {error}") from None
+
+
+def _check_keys(keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise click.UsageError(f"--key: {key!r} is not NAME or NAME=ALIAS,...")
