@@ -133,7 +133,8 @@ def run(scenario: Scenario, with_keys: str) -> tuple[Score, float]:
         started = time.perf_counter()
         analysis = analyze(read([path]), keys=keys if use else ())
         seconds = time.perf_counter() - started
-        return score(analysis, read_truth(path)[1]), seconds
+        header, truths = read_truth(path)
+        return score(analysis, truths, header.unread), seconds
 
 
 def title(scenario: Scenario) -> str:

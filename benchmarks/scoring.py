@@ -64,10 +64,10 @@ class Score:
         self.wrong += other.wrong
 
 
-def score(analysis: Analysis, truths: Sequence[Truth]) -> Score:
-    """The score of one analysis."""
+def score(analysis: Analysis, truths: Sequence[Truth], unread: Sequence[str] = ()) -> Score:
+    """The score of one analysis. That nobody reads a destination of `unread` is no alarm."""
     result = Score(truths=len(truths), found=analysis.instances.height)
-    for truth, said in _matched(analysis, truths):
+    for truth, said in _matched(analysis, truths, unread):
         _judge(result, truth, said)
     return result
 
@@ -75,7 +75,9 @@ def score(analysis: Analysis, truths: Sequence[Truth]) -> Score:
 # -- matching ---------------------------------------------------------------------------------
 
 
-def _matched(analysis: Analysis, truths: Sequence[Truth]) -> Iterator[tuple[Truth, Said]]:
+def _matched(
+    analysis: Analysis, truths: Sequence[Truth], unread: Sequence[str]
+) -> Iterator[tuple[Truth, Said]]:
     """Each true instance with what was said about it."""
     rows = list(analysis.instances.iter_rows(named=True))
     owner = _owners(rows, truths)
@@ -83,7 +85,7 @@ def _matched(analysis: Analysis, truths: Sequence[Truth]) -> Iterator[tuple[Trut
     for row, index in zip(rows, owner, strict=True):
         if index is not None:
             parts[index].append(row)
-    named = _findings_by_instance(analysis.findings)
+    named = _findings_by_instance(one for one in analysis.findings if not _by_design(one, unread))
     for index, truth in enumerate(truths):
         yield truth, _said(truth, parts[index], named)
 
@@ -111,6 +113,12 @@ def _owner(
         if index is not None:
             votes[index] += 1
     return min(votes, key=lambda index: (-votes[index], index)) if votes else None
+
+
+def _by_design(finding: Finding, unread: Sequence[str]) -> bool:
+    """Whether it says, rightly, that nobody has ever read a destination."""
+    where = finding.waiting_for.destination or ""
+    return finding.cause == "no-known-consumer" and any(name in where for name in unread)
 
 
 def _strings(value: object) -> list[str]:

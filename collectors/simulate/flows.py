@@ -90,6 +90,13 @@ class Flow:
                 _callees(call, found)
         return tuple(found)
 
+    @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """The destinations that nobody reads, by design: events for whoever may want them."""
+        steps = (self.start, *self.steps)
+        sent = [e.event for s in steps for e in (*s.emits, *(s.pause.emits if s.pause else ()))]
+        return tuple(sorted({self.destination(e) for e in sent if e not in self.subscribers}))
+
     @property
     def synchronous(self) -> bool:
         """Whether no message is involved at all."""

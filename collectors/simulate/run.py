@@ -96,7 +96,8 @@ class Tally:
     def header(self, scenario: Scenario) -> Header:
         """The header record for what has been counted."""
         counts = dict(sorted(self.counts.items()))
-        return Header(scenario.uri, scenario.seed, self.last_ns, counts)
+        unread = scenario.flow.unread
+        return Header(scenario.uri, scenario.seed, self.last_ns, counts, unread)
 
 
 # -- files ------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ class Header(msgspec.Struct, tag_field="record", tag="scenario"):
     seed: int
     as_of_ns: int
     counts: dict[str, int]  # instances, spans, and instances by state
+    unread: tuple[str, ...] = ()  # destinations that nobody reads, by design
 
 
 _OPEN = ("running", "waiting", "late")
