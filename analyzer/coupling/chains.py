@@ -68,13 +68,13 @@ def climb(parent: Ints, weight: Ints) -> tuple[Ints, Ints]:
     total = np.where(parent < 0, 0, weight)
     climbing = np.flatnonzero(parent >= 0)  # what has arrived drops out: most chains are short
     for _ in range(len(parent).bit_length() + 1):
-        at = top[climbing]
-        following = top[at]
+        at = top.take(climbing)
+        following = top.take(at)
         moving = following != at
         climbing, at = climbing[moving], at[moving]
         if not len(climbing):
             break
-        total[climbing] += total[at]
+        total[climbing] += total.take(at)
         top[climbing] = following[moving]
     return top, total
 

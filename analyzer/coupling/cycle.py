@@ -108,7 +108,6 @@ def _loops(facts: Facts, component: set[int]) -> _Loops:
     inside = facts.crossed.forward & both.crosses
     inside &= member[both.source_service] & member[both.target_service]
     rows = np.flatnonzero(inside)
-    instance = ints(facts.crossed.edges["instance"])[rows]
     goes_on = np.zeros(len(service), dtype=np.bool_)
     goes_on[visits.entry[both.source[rows]]] = True
     back = rows[
@@ -118,7 +117,14 @@ def _loops(facts: Facts, component: set[int]) -> _Loops:
     ]
     resumed = back[goes_on[both.target[back]]]
     of = ints(facts.crossed.edges["instance"])
-    return _Loops(*(len(np.unique(found)) for found in (instance, of[back], of[resumed])))
+    return _Loops(*(_count(of[found], len(facts.instances)) for found in (rows, back, resumed)))
+
+
+def _count(instances: Ints, size: int) -> int:
+    """How many different ones there are."""
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[instances] = True
+    return int(seen.sum())
 
 
 def _came_by_before(

@@ -34,7 +34,8 @@ def count_distinct(groups: Ints, members: Ints) -> Ints:
         seen = np.zeros(height * width, dtype=np.bool_)
         seen[groups * width + members] = True
         return seen.reshape(height, width).sum(axis=1, dtype=np.int64)
-    return np.bincount(np.unique(groups * width + members) // width, minlength=height)
+    pairs = np.unique(groups * width + members)
+    return np.bincount(pairs // width, minlength=height).astype(np.int64)
 
 
 def _packed(column: Ints) -> tuple[Ints, int]:

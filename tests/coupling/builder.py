@@ -167,7 +167,9 @@ class Frames:
     spans: pl.DataFrame
 
     @property
-    def all(self) -> tuple[pl.DataFrame, ...]:
+    def all(
+        self,
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         return (
             self.steps,
             self.edges,

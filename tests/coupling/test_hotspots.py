@@ -206,9 +206,9 @@ def test_blocked_time_counts_side_by_side_calls_once() -> None:
     assert not latest_before(many, np.full(10**5, 2**55)).any()
 
 
-def database(world: World, service: str, verb: str, times: int = 10, **more: str) -> None:
+def database(world: World, service: str, verb: str, **more: str) -> None:
     columns = {"db_system": "postgresql", "db_namespace": "shop", "peer": "db1", **more}
-    for _ in range(times):
+    for _ in range(10):
         world.database(service, verb, **columns)
 
 
