@@ -53,7 +53,7 @@ bench-quick: $(BENCH) ## the same on 100,000 spans, in minutes
 	$(PY) -m benchmarks.run --quick
 
 score: $(RUN) ## precision and recall of the findings on labelled recordings
-	$(PY) benchmarks/score.py
+	$(PY) -m benchmarks.score
 
 clean: ## remove the environment, caches and benchmark data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
