@@ -33,7 +33,8 @@ def count_distinct(groups: Ints, members: Ints) -> Ints:
     if width * height <= 64 * _ROOM:  # 64 MB of booleans
         seen = np.zeros(height * width, dtype=np.bool_)
         seen[groups * width + members] = True
-        return seen.reshape(height, width).sum(axis=1, dtype=np.int64)
+        counts: Ints = seen.reshape(height, width).sum(axis=1, dtype=np.int64)
+        return counts
     pairs = np.unique(groups * width + members)
     return np.bincount(pairs // width, minlength=height).astype(np.int64)
 
