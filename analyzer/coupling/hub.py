@@ -29,7 +29,7 @@ def hubs(facts: Facts) -> Iterator[Hotspot]:
     chosen = [n for n in graph if neighbours[n] >= limit and _between(graph, n)]
     if not chosen:
         return
-    passed = _passed(graph)
+    passed = _passed(graph, chosen)
     cuts = set(nx.articulation_points(graph.to_undirected()))
     touched = _touched(facts)
     for node in chosen:
@@ -47,8 +47,8 @@ def _fence(degrees: list[int]) -> float:
     return float(high + FAR_OUT * max(high - low, 1.0))  # 1: else one more were far out of equals
 
 
-def _passed(graph: nx.DiGraph[int]) -> dict[int, float]:
-    """Share of the connected pairs of services whose shortest way goes through each.
+def _passed(graph: nx.DiGraph[int], chosen: list[int]) -> dict[int, float]:
+    """Share of the connected pairs of services whose shortest way goes through each of `chosen`.
 
     Edges that many instances take are short. Against connected pairs, not all, because in a
     flow without circles half of all pairs and more are never connected.
@@ -59,10 +59,15 @@ def _passed(graph: nx.DiGraph[int]) -> dict[int, float]:
         weighted.add_edge(source, target, distance=1 / graph.edges[source, target]["instances"])
     sample = MAX_NODES if len(graph) > MAX_NODES else None
     raw = nx.betweenness_centrality(weighted, k=sample, normalized=False, weight="distance", seed=1)
-    reach = {node: len(nx.descendants(weighted, node)) for node in weighted}
-    pairs = sum(reach.values())
-    into = {node: len(nx.ancestors(weighted, node)) for node in weighted}
-    return {node: share(raw[node], pairs - reach[node] - into[node]) for node in weighted}
+    # every so-many-th node stands for the others where walking from each would take too long
+    sampled = sorted(weighted)[:: len(weighted) // MAX_NODES + 1]
+    pairs = sum(len(nx.descendants(weighted, node)) for node in sampled)
+    pairs = round(pairs * len(weighted) / len(sampled))
+    own = {
+        node: len(nx.descendants(weighted, node)) + len(nx.ancestors(weighted, node))
+        for node in chosen
+    }
+    return {node: min(share(raw[node], max(pairs - own[node], 0)), 1.0) for node in chosen}
 
 
 def _touched(facts: Facts) -> dict[str, int]:
