@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import msgspec
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -15,7 +14,6 @@ class AnyValue(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, 
 
     string_value: str | None = None
     int_value: str | None = None
-    bool_value: bool | None = None
 
 
 class KeyValue(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -125,18 +123,38 @@ def to_json(request: Request) -> bytes:
 
 
 def to_protobuf(request: Request) -> bytes:
-    """The request as an OTLP protobuf message."""
-    message = trace_service_pb2.ExportTraceServiceRequest()
-    for resource in request.resource_spans:
-        target = message.resource_spans.add()
-        target.resource.attributes.extend(map(_attribute, resource.resource.attributes))
-        for group in resource.scope_spans:
-            scope = target.scope_spans.add()
-            scope.scope.name = group.scope.name
-            scope.scope.version = group.scope.version
-            scope.spans.extend(map(_span, group.spans))
-    encoded: bytes = message.SerializeToString()
-    return encoded
+    """The request as an OTLP protobuf message.
+
+    Messages that follow one another merge, and repeated fields append; so every span is written
+    as what is its own, after the attributes that it shares, which are encoded only once.
+    """
+    return b"".join(_field(1, _resource_spans(one)) for one in request.resource_spans)
+
+
+def varint(value: int) -> bytes:
+    """A protobuf varint: seven bits a byte, the lowest first, the top bit says "more"."""
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A field of wire type 2: bytes after their length."""
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def _resource_spans(one: ResourceSpans) -> bytes:
+    resource = b"".join(map(_attribute_one, one.resource.attributes))
+    return _field(1, resource) + b"".join(_field(2, _scope_spans(s)) for s in one.scope_spans)
+
+
+def _scope_spans(one: ScopeSpans) -> bytes:
+    scope = common_pb2.InstrumentationScope(name=one.scope.name, version=one.scope.version)
+    spans = b"".join(_field(2, _span(span)) for span in one.spans)
+    return _field(1, scope.SerializeToString()) + spans
 
 
 @lru_cache(maxsize=4096)
@@ -144,32 +162,46 @@ def _attribute(pair: KeyValue) -> common_pb2.KeyValue:
     value = pair.value
     if value.int_value is not None:
         found = common_pb2.AnyValue(int_value=int(value.int_value))
-    elif value.bool_value is not None:
-        found = common_pb2.AnyValue(bool_value=value.bool_value)
     else:
         found = common_pb2.AnyValue(string_value=value.string_value or "")
     return common_pb2.KeyValue(key=pair.key, value=found)
 
 
-def _span(span: Span) -> trace_pb2.Span:
-    return trace_pb2.Span(
+@lru_cache(maxsize=4096)
+def _attribute_one(pair: KeyValue) -> bytes:
+    """As field 1 of a resource."""
+    return _field(1, _attribute(pair).SerializeToString())
+
+
+@lru_cache(maxsize=4096)
+def _attribute_nine(pair: KeyValue) -> bytes:
+    """As field 9 of a span."""
+    return _field(9, _attribute(pair).SerializeToString())
+
+
+def _span(span: Span) -> bytes:
+    own = trace_pb2.Span(
         trace_id=bytes.fromhex(span.trace_id),
         span_id=bytes.fromhex(span.span_id),
         parent_span_id=bytes.fromhex(span.parent_span_id),
-        trace_state=span.trace_state,
-        flags=span.flags or 0,
         name=span.name,
         kind=trace_pb2.Span.SpanKind.ValueType(span.kind),
         start_time_unix_nano=int(span.start_time_unix_nano),
         end_time_unix_nano=int(span.end_time_unix_nano),
-        attributes=map(_attribute, span.attributes),
-        events=map(_event, span.events),
-        links=map(_link, span.links),
-        status=trace_pb2.Status(
-            code=trace_pb2.Status.StatusCode.ValueType(span.status.code),
-            message=span.status.message,
-        ),
     )
+    if span.flags:
+        own.flags = span.flags
+    if span.trace_state:
+        own.trace_state = span.trace_state
+    if span.links:
+        own.links.extend(map(_link, span.links))
+    if span.status.code:
+        own.status.code = trace_pb2.Status.StatusCode.ValueType(span.status.code)
+        own.status.message = span.status.message
+    if span.events:
+        own.events.extend(map(_event, span.events))
+    encoded: bytes = own.SerializeToString()
+    return b"".join(map(_attribute_nine, span.attributes)) + encoded
 
 
 def _event(event: Event) -> trace_pb2.Span.Event:

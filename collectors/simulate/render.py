@@ -23,7 +23,7 @@ from collectors.simulate.otlp import (
     text,
 )
 from collectors.simulate.play import MS, Act, Case
-from collectors.simulate.vocabulary import WRITES_FLAGS, Vocabulary
+from collectors.simulate.vocabulary import WRITES_FLAGS, Template, Vocabulary
 from collectors.simulate.world import World
 
 BATCH: Final = 10  # messages that one receive takes at most
@@ -172,22 +172,13 @@ class Renderer:
         hidden = act.hidden or act.service == self.world.uninstrumented
         if hidden or not self._sampled(act.trace):
             return
-        if case is not None:
-            self._note(case, act)
-        replica = (case.index if case else 0) & 1
-        where = (act.service, self.words.pod(act, replica))
+        for other in [a.case for a in act.members] if act.members else (case,):
+            if other is not None:
+                _note(other, act)
+        where = (act.service, self.words.pod(act, case.index & 1 if case else 0))
         template = self.words.template(act)
-        remote = parent is not None and parent.service != act.service
-        grouped[where][template.scope].append(self._span(act, linked, parent, remote))
-
-    def _note(self, case: Case, act: Act) -> None:
-        for other in [a.case for a in act.members] if act.members else [case]:
-            if other is None:
-                continue
-            other.traces.setdefault(act.trace)
-            other.spans += 1
-            other.first_ns = min(other.first_ns or act.start, act.start)
-            other.last_ns = max(other.last_ns, act.end)
+        spans = grouped[where][template.scope]
+        spans.append(self._span(template, act, linked, parent))
 
     def _note_cut(self, act: Act) -> None:
         if act.case is not None:
@@ -196,11 +187,13 @@ class Renderer:
     def _sampled(self, trace: str) -> bool:
         return not self.threshold or int(trace[18:], 16) >= self.threshold
 
-    def _span(self, act: Act, linked: tuple[Act, ...], parent: Act | None, remote: bool) -> Span:
-        template = self.words.template(act)
+    def _span(
+        self, template: Template, act: Act, linked: tuple[Act, ...], parent: Act | None
+    ) -> Span:
         shift = self.skew_ns if act.service == self.world.skewed else 0
         flags: int | None = None
         if self.words.language[act.service] in WRITES_FLAGS:
+            remote = parent is not None and parent.service != act.service
             flags = SAMPLED | HAS_REMOTE | (IS_REMOTE if remote else 0)
         span = Span(
             act.trace,
@@ -277,6 +270,16 @@ def _batches(acts: Iterable[Act]) -> Iterator[list[Act]]:
         batch = [act]
     if batch:
         yield batch
+
+
+def _note(case: Case, act: Act) -> None:
+    """What the truth has to know of an exported span."""
+    case.traces[act.trace] = None
+    case.spans += 1
+    if not case.first_ns or act.start < case.first_ns:
+        case.first_ns = act.start
+    if act.end > case.last_ns:
+        case.last_ns = act.end
 
 
 def _exception(act: Act, shift: int) -> tuple[Event, ...]:

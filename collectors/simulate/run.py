@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -15,7 +16,7 @@ import msgspec
 import zstandard
 
 from collectors.simulate.dice import deal
-from collectors.simulate.otlp import Request, to_json, to_protobuf
+from collectors.simulate.otlp import Request, to_json, to_protobuf, varint
 from collectors.simulate.play import Case, Play
 from collectors.simulate.render import Renderer
 from collectors.simulate.scenario import Scenario, ScenarioError
@@ -36,10 +37,33 @@ def chunks(scenario: Scenario) -> Iterator[Chunk]:
     world = World(scenario)
     renderer = Renderer(world)
     for number, first in enumerate(range(0, scenario.instances, CHUNK)):
-        cases = _play(world, number, first)
-        requests = tuple(renderer.render(number, cases))
-        seen = [case for case in cases if case.spans]
-        yield Chunk(requests, tuple(tell(world, case) for case in seen))
+        with _no_collection():
+            cases = _play(world, number, first)
+            requests = tuple(renderer.render(number, cases))
+            seen = [case for case in cases if case.spans]
+            chunk = Chunk(requests, tuple(tell(world, case) for case in seen))
+            _release(cases)
+        yield chunk
+
+
+def _release(cases: list[Case]) -> None:
+    """Cut the circles, so that nothing of the chunk waits for the garbage collector."""
+    for case in cases:
+        for act in case.acts:
+            act.message = None
+        case.acts.clear()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without garbage collection, which would look at every young span again: a third faster."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _play(world: World, number: int, first: int) -> list[Case]:
@@ -150,17 +174,7 @@ def _encoder(path: Path) -> Callable[[Request], bytes]:
 
 def _delimited(request: Request) -> bytes:
     message = to_protobuf(request)
-    return _varint(len(message)) + message
-
-
-def _varint(value: int) -> bytes:
-    """A protobuf varint: seven bits a byte, the lowest first, the top bit says "more"."""
-    digits = bytearray()
-    while value > 0x7F:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    digits.append(value)
-    return bytes(digits)
+    return varint(len(message)) + message
 
 
 def _open(path: Path) -> IO[bytes]:

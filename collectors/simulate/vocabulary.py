@@ -53,7 +53,11 @@ class Vocabulary:
         self.language = {s: LANGUAGES[i % 4] for i, s in enumerate(flow.services)}
         self._templates: dict[tuple[str, str, str, str, bool], Template] = {}
         self._resources: dict[str, Resource] = {}
-        self._ids: dict[tuple[str, str], KeyValue] = {}
+        self._pods = {
+            (name, replica): f"{name}-{crc32(name.encode()):08x}-{replica}"
+            for name in self.language
+            for replica in (0, 1)
+        }
 
     def template(self, act: Act) -> Template:
         """The template of the act's span."""
@@ -84,10 +88,9 @@ class Vocabulary:
 
     def pod(self, act: Act, replica: int) -> str:
         """The instance of the service that did it; a handler that died had a pod of its own."""
-        base = f"{act.service}-{crc32(act.service.encode()):08x}"
         if act.dead_pod and act.case is not None:
-            return f"{base}-x{act.case.index}"
-        return f"{base}-{replica}"
+            return f"{self._pods[act.service, replica]}-x{act.case.index}"
+        return self._pods[act.service, replica]
 
     def key(self, service: str, value: str) -> KeyValue:
         """The business key as that service writes it."""
