@@ -77,8 +77,11 @@ def _with_age(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """A delay that the sender asked for starts the clock at deliver-at, not at the send."""
     deliver = context.spans["deliver_at_ns"][context.table.row[ints(frame["step"])]]
     since = pl.max_horizontal(pl.col("end"), deliver.fill_null(0).alias("deliver"))
-    received = pl.Series(context.table.received[ints(frame["step"])])
-    frame = frame.with_columns(since_ns=since, received=received & frame["message"])
+    receipts = context.table.receipts.with_columns(received=True)
+    frame = frame.with_columns(since_ns=since).join(
+        receipts, on=["step", "service"], how="left", maintain_order="left"
+    )
+    frame = frame.with_columns(pl.col("received").fill_null(False) & pl.col("message"))
     return frame.with_columns(age_ns=context.now_ns - pl.col("since_ns"))
 
 
@@ -111,18 +114,53 @@ def _in_pause(seen: Ints, missed: Ints, now: int) -> tuple[Flags, Ints]:
 
 
 def _with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """Count spans of the awaited service in the same instance whose parent was never exported."""
+    """Count spans of the awaited service whose parent was never exported: those in the same
+    instance, else one group of them in a trace of its own that fits in time."""
     rows = np.flatnonzero(context.index.missing_parent)
     orphans = pl.DataFrame(
         {
             "instance": context.table.instance_of_row[rows],
             "service": context.service[rows],
+            "at": context.start[rows],
+            "trace": context.index.trace[rows],
         }
     )
-    counts = orphans.group_by("instance", "service").agg(crashed=pl.len())
-    return frame.join(
-        counts, on=["instance", "service"], how="left", maintain_order="left"
-    ).with_columns(pl.col("crashed").fill_null(0))
+    here = orphans.group_by("instance", "service").agg(crashed=pl.len().cast(pl.Int64))
+    frame = frame.join(here, on=["instance", "service"], how="left", maintain_order="left")
+    frame = frame.with_columns(pl.col("crashed").fill_null(0)).with_row_index("absence")
+    alone = orphans.join(frame.select("instance").unique(), on="instance", how="anti")
+    alone = alone.group_by("service", "trace").agg(
+        pl.col("at").min(), orphans=pl.len().cast(pl.Int64)
+    )
+    wanted = frame.filter((pl.col("crashed") == 0) & pl.col("message"))
+    matched = match_in_time(wanted.rename({"service": "key"}), alone.rename({"service": "key"}))
+    return (
+        frame.join(matched.select("absence", "orphans"), on="absence", how="left", maintain_order="left")
+        .with_columns(crashed=pl.col("crashed") + pl.col("orphans").fill_null(0))
+        .drop("absence", "orphans")
+    )
+
+
+def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Pair absences one to one with events of the same `key` that came at `at`, between the
+    absence's `start` and its longest usual wait after it; first come, first served.
+
+    Returns `events` with the column `absence` of the partner, where there is one.
+    """
+    pairs: list[tuple[int, int]] = []
+    events = events.sort("key", "at").with_row_index("event")
+    for (key,), part in events.group_by("key", maintain_order=True):
+        mine = absences_.filter(pl.col("key") == key).sort("start", "absence")
+        starts, windows = mine["start"].to_list(), (mine["max_ns"] * 1.2).to_list()
+        numbers, position = mine["absence"].to_list(), 0
+        for event, at in part.select("event", "at").iter_rows():
+            while position < len(starts) and at - starts[position] > windows[position]:
+                position += 1
+            if position < len(starts) and starts[position] <= at:
+                pairs.append((event, numbers[position]))
+                position += 1
+    schema = {"event": pl.UInt32, "absence": pl.UInt32}
+    return events.join(pl.DataFrame(pairs, schema=schema, orient="row"), on="event")
 
 
 def _with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
@@ -130,15 +168,12 @@ def _with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     table = context.table
     loose = np.flatnonzero(context.unlinked & context.beginning)
     frame = frame.with_row_index("absence")
-    candidates_ = pl.DataFrame({"b": table.label[loose], "at": table.start[loose]}).sort("at")
-    messages = frame.filter("message").select("absence", "b", "start", "stuck_ns").sort("start")
-    matched = candidates_.join_asof(
-        messages, left_on="at", right_on="start", by="b", check_sortedness=False
-    ).drop_nulls("absence")
-    matched = matched.filter(pl.col("at") - pl.col("start") <= pl.col("stuck_ns"))
-    total = candidates_.group_by("b").agg(unlinked_total=pl.len())
+    found = pl.DataFrame({"key": table.label[loose], "at": table.start[loose]})
+    wanted = frame.filter(pl.col("message")).select("absence", "start", "max_ns", key="b")
+    matched = match_in_time(wanted, found)
+    total = found.group_by(b="key").agg(unlinked_total=pl.len())
     return (
-        frame.with_columns(unlinked=pl.col("absence").is_in(matched["absence"].unique().implode()))
+        frame.with_columns(unlinked=pl.col("absence").is_in(matched["absence"].implode()))
         .join(total, on="b", how="left", maintain_order="left")
         .with_columns(pl.col("unlinked_total").fill_null(0))
         .drop("absence")

@@ -74,6 +74,15 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
     return set_cell_size(text[: cells * 8], room).rstrip() + ellipsis[:cells]
 
 
+def clip_middle(text: str, cells: int, ellipsis: str = "…") -> str:
+    """As `clip`, keeping the end too: the end of a method's name tells it from its siblings."""
+    if cells < 12 or clip(text, cells, "") == text:
+        return clip(text, cells, ellipsis)
+    head = clip(text, (cells - 1) // 3, "")
+    tail = clip(text[: -cells * 8 - 1 : -1], cells - 1 - (cells - 1) // 3, "")[::-1]
+    return f"{head}{ellipsis[:1]}{tail}"
+
+
 def json_text(value: object, indent: int | None = None) -> str:
     r"""`value` as JSON (RFC 8259) with every unseen character as `\uXXXX`; NaN is a ValueError."""
     text = json.dumps(
@@ -83,6 +92,7 @@ def json_text(value: object, indent: int | None = None) -> str:
         indent=indent,
         separators=(",", ": ") if indent else (",", ":"),
     )
+    text = _RUNNER_COMMAND.sub(r"\\u0023", text)
     if text.isascii():
         return text.replace("\x7f", "\\u007f")
     return "".join(
@@ -137,6 +147,7 @@ def _html(text: str) -> str:
 
 def _csv(text: str) -> str:
     # Spreadsheets also take the full-width forms, and look behind leading blanks.
+    text = _plain(text)
     return "'" + text if text.lstrip()[:1] in tuple("=+-@|%＝＋－＠") else text
 
 
@@ -159,15 +170,15 @@ def _mermaid_entity(match: re.Match[str]) -> str:
 
 
 def _dot(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return _RUNNER_COMMAND.sub(r"\\x23", text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _xml(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def _same(text: str) -> str:
-    return text
+def _xml_value(text: str) -> str:
+    return _RUNNER_COMMAND.sub(r"\\x23", text)
 
 
 _FOR_TARGET: dict[Target, Callable[[str], str]] = {
@@ -181,5 +192,5 @@ _FOR_TARGET: dict[Target, Callable[[str], str]] = {
     Target.MERMAID: _mermaid,
     Target.DOT: _dot,
     Target.XML: _xml,
-    Target.XML_VALUE: _same,
+    Target.XML_VALUE: _xml_value,
 }

@@ -158,7 +158,24 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     ).select("step", "service")
     taken = missing.filter("message").join(by_service, on=["step", "service"], how="semi")
     missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
+    repeated = _repetitions(table, missing)
+    missing = missing.join(repeated, on=["step", "b"], how="anti")
     return missing.sort("instance", "step", "b")
+
+
+def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
+    """Absences (step, b) after one attempt at a message whose other attempt b did follow: a
+    redelivery that an idempotent handler dropped, an error before the retry."""
+    origin = np.full(len(table), -1, dtype=np.int64)
+    origin[table.target[::-1]] = table.source[::-1]
+    of_step = pl.DataFrame(
+        {"step": np.arange(len(table)), "origin": origin, "a": table.label}
+    ).filter(pl.col("origin") >= 0)
+    open_steps = missing.filter(~pl.col("message")).select("step", "a", "b").join(of_step, on=["step", "a"])
+    twins = open_steps.join(of_step, on=["origin", "a"], suffix="_twin")
+    twins = twins.filter(pl.col("step") != pl.col("step_twin"))
+    after = pl.DataFrame({"step_twin": table.source, "b": table.label[table.target]}).unique()
+    return twins.join(after, on=["step_twin", "b"], how="semi").select("step", "b").unique()
 
 
 def burst(absent: np.ndarray) -> bool:

@@ -183,6 +183,59 @@ def discover(recording: Recording, fragment: Ints) -> tuple[KeyCandidate, ...]:
     return tuple(_judge(recording, fragment, rows, minimum=_MIN_VALUES))
 
 
+IDENTIFYING = 0.95  # share of cases with one value only, from which on a key identifies cases
+MIN_CASES = 20
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A span that carries the key value of another case than the one it belongs to."""
+
+    row: int
+    kept: str
+    refused: str
+
+
+def contradictions(recording: Recording, component: Ints) -> tuple[Contradiction, ...]:
+    """Spans that carry another case's value of a key that nobody configured, but that all other
+    cases show to be their identity: one value a case, and one case a value."""
+    attributes = recording.attributes
+    names = attributes["key"].unique().cast(pl.String).sort()
+    likely = pl.Series([name for name in names if not _is_technical(name)], dtype=pl.Categorical())
+    rows = attributes.filter(pl.col("key").is_in(likely.implode()))
+    if rows.is_empty():
+        return ()
+    rows = rows.with_columns(case=pl.Series(component[ints(rows["span"])]))
+    cases = rows.group_by("key", "case", "value").agg(n=pl.len(), row=pl.col("span").min())
+    per_case = pl.len().over("key", "case")
+    per_value = pl.len().over("key", "value")
+    figures = cases.group_by("key").agg(
+        cases=pl.col("case").n_unique(),
+        single=(per_case == 1).mean(),
+        own=(per_value == 1).mean(),
+    )
+    identifying = figures.filter(
+        (pl.col("cases") >= MIN_CASES)
+        & (pl.col("single") >= IDENTIFYING)
+        & (pl.col("own") >= IDENTIFYING)
+    )
+    torn = cases.join(identifying.select("key"), on="key", how="semi").filter(per_case > 1)
+    strongest = ["n", "value"]
+    ranked = torn.sort(strongest, descending=[True, False]).with_columns(
+        kept=pl.col("value").first().over("key", "case")
+    )
+    # a second value only contradicts where it is some other case's own
+    elsewhere = cases.join(identifying.select("key"), on="key", how="semi").filter(per_case == 1)
+    lost = ranked.filter(pl.col("value") != pl.col("kept")).join(
+        elsewhere.select("key", "value").unique(), on=["key", "value"], how="semi"
+    )
+    found = lost.with_columns(pl.col("key").cast(pl.String)).sort("row", "key", "value")
+    return tuple(
+        Contradiction(row, f"{key}={kept}", f"{key}={value}")
+        for row, key, kept, value in found.select("row", "key", "kept", "value").iter_rows()
+    )
+
+
 def _is_technical(name: str) -> bool:
     return bool(pl.Series([name]).str.contains(_TECHNICAL)[0])
 

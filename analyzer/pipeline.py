@@ -69,10 +69,14 @@ def analyze_recording(
     tell("coupling")
     steps = step_frame(context.table, context.spans, context.labels)
     untyped = edge_frame(context.table, pl.Series([None] * len(context.table.source), dtype=pl.Categorical()))
-    edges = untyped.with_columns(kind=coupling.edge_kinds(steps, untyped).cast(pl.Categorical()))
-    service_edges = coupling.service_edges(steps, edges, silent_callees(context))
+    kinds = coupling.edge_kinds(steps, untyped, recording.spans)
+    edges = untyped.with_columns(kind=kinds.cast(pl.Categorical()))
+    crossed = coupling.Crossed(steps, edges)
+    service_edges = coupling.service_edges(steps, edges, silent_callees(context), crossed)
     services = coupling.services(_by_service(recording.spans), steps, service_edges)
-    hotspots = coupling.hotspots(steps, edges, instances, service_edges, services, recording.spans)
+    hotspots = coupling.hotspots(
+        steps, edges, instances, service_edges, services, recording.spans, crossed
+    )
     notes = data_notes(context, strays)
     tell("report")
     return Analysis(
@@ -83,7 +87,7 @@ def analyze_recording(
         edges=edges,
         services=services,
         service_edges=service_edges,
-        workflows=workflows(context, instances, coupling.style(steps, edges, instances)),
+        workflows=workflows(context, instances, coupling.style(steps, edges, instances, crossed)),
         findings=tuple(
             sorted(
                 (

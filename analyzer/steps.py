@@ -41,6 +41,7 @@ class StepTable:
     skew: Ints
     trace: Ints  # by step: code of its trace
     received: Flags  # by step: a span took this message, whether or not a step came of it
+    receipts: pl.DataFrame  # columns step, service: took the message, and no step came of it
     instance_of_row: Ints  # by span; -1 where a span belongs to no instance
     component: Ints  # by instance: code of its component
 
@@ -151,6 +152,7 @@ def build_steps(
     pairs, received_rows = _row_edges(role, is_step, stitching)
     source, target, tier = _attach(pairs, row, instance, shared, len(role))
     received = np.isin(row, received_rows)
+    receipts = _receipts(spans, stitching, is_step, row)
     table = StepTable(
         instance=instance,
         row=row,
@@ -167,6 +169,7 @@ def build_steps(
         skew=np.empty(0, dtype=np.int64),
         trace=index.trace[row],
         received=received,
+        receipts=receipts,
         instance_of_row=of_component[stitching.component],
         component=component[first],
     )
@@ -257,6 +260,20 @@ def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Eviden
     senders = nearest[messages.source]
     received = np.unique(senders[senders >= 0])
     return _strongest(Evidence(source[keep], target[keep], tier[keep])), received
+
+
+def _receipts(
+    spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: Ints
+) -> pl.DataFrame:
+    """Sends whose message a service received in a span that is no step: columns step, service."""
+    messages = stitching.messages
+    mere = ~is_step[messages.target]
+    nearest = jump(stitching.parent, is_step)[messages.source[mere]]
+    step_of = np.full(len(is_step) + 1, -1, dtype=np.int64)
+    step_of[row] = np.arange(len(row))
+    service = ints(spans["service"])[messages.target[mere]]
+    found = pl.DataFrame({"step": step_of[nearest], "service": service})
+    return found.filter(pl.col("step") >= 0).unique().sort("step", "service")
 
 
 def _strongest(pairs: Evidence) -> Evidence:

@@ -50,11 +50,10 @@ def stitch(
 ) -> Stitching:
     """Join spans into instances over the tiers of evidence; arrival order does not matter."""
     evidence = message_evidence(recording.spans, index, role)
-    batch = batch_spans(index, evidence)
-    cut = cut_parents(recording.spans, index, role, evidence, batch)
+    batch, cut, unit = units(recording.spans, index, role, evidence)
     parent = np.where(cut, -1, index.parent)
     direct = evidence.where(~batch[evidence.target])
-    fragment = fragments(index, parent, direct, cut, batch)
+    fragment = components(unit, direct.source, direct.target)
     values = key_values(recording, keys, fragment)
     fragment, values, carrier, conflicts = _separate(fragment, values, parent, direct)
     carrier |= batch
@@ -73,12 +72,46 @@ def stitch(
     )
 
 
-def batch_spans(index: SpanIndex, evidence: Evidence) -> Flags:
-    """Spans that took messages from two traces or more: they belong to all of them."""
-    batch = np.zeros(len(index.trace), dtype=np.bool_)
-    other = index.trace[evidence.source] != index.trace[evidence.target]
+def units(
+    spans: pl.DataFrame, index: SpanIndex, role: Ints, evidence: Evidence
+) -> tuple[Flags, Flags, Ints]:
+    """(batch spans, rows cut from their parents, unit of each row).
+
+    A trace is one unit, unless something in it was cut: then each of its trees is one. A span
+    that took messages of two units or more is a batch; since its own trace is cut into more
+    units, what consumes from there may be a batch too: repeat until nothing changes.
+    """
+    unit = index.trace
+    batch = np.zeros(len(unit), dtype=np.bool_)
+    while True:
+        found = batch | batch_spans(unit, evidence)
+        cut = cut_parents(spans, index, role, evidence, found)
+        finer = _trees(index, np.where(cut, -1, index.parent), cut | found)
+        if np.array_equal(found, batch) and np.array_equal(finer, unit):
+            return batch, cut, encode(unit)[0]
+        batch, unit = found, finer
+
+
+def _trees(index: SpanIndex, parent: Ints, touched: Flags) -> Ints:
+    """Trace codes, and in traces with a touched row a code for each tree of `parent`."""
+    split = np.zeros(index.traces, dtype=np.bool_)
+    split[index.trace[touched]] = True
+    rows = np.flatnonzero(split[index.trace])
+    if not len(rows):
+        return index.trace
+    unit = index.trace.copy()
+    unit[rows] = index.traces + jump(parent, parent < 0)[rows]
+    return unit
+
+
+def batch_spans(unit: Ints, evidence: Evidence) -> Flags:
+    """Spans that took messages from two units or more: they belong to all of them."""
+    batch = np.zeros(len(unit), dtype=np.bool_)
+    other = unit[evidence.source] != unit[evidence.target]
+    if not other.any():
+        return batch
     pairs = np.unique(
-        np.stack([evidence.target[other], index.trace[evidence.source[other]]], axis=1), axis=0
+        np.stack([evidence.target[other], unit[evidence.source[other]]], axis=1), axis=0
     )
     consumer, count = np.unique(pairs[:, 0], return_counts=True)
     batch[consumer[count > 1]] = True
@@ -101,22 +134,6 @@ def cut_parents(
     cut[foreign[batch[above] | (role[above] == Role.RECEIVE) | loop]] = True
     # what hangs under a batch span by id only is found again through that id
     return cut
-
-
-def fragments(index: SpanIndex, parent: Ints, direct: Evidence, cut: Flags, batch: Flags) -> Ints:
-    """Components over traces, parents and message evidence.
-
-    A trace is one unit, unless something in it was cut: then each of its trees is one.
-    """
-    split = np.zeros(index.traces, dtype=np.bool_)
-    split[index.trace[cut | batch]] = True
-    rows = np.flatnonzero(split[index.trace])
-    unit = index.trace.copy()
-    if len(rows):
-        root = jump(parent, parent < 0)
-        unit[rows] = index.traces + root[rows]
-    codes, _ = encode(unit)
-    return components(codes, direct.source, direct.target)
 
 
 def components(codes: Ints, source: Ints, target: Ints) -> Ints:

@@ -29,10 +29,9 @@ STEMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("book", ("cancel", "unbook")),
     ("assign", ("unassign", "cancel")),
     ("schedul", ("unschedul", "cancel")),
-    ("block", ("unblock", "restor")),
-    ("grant", ("revok",)),
-    ("lock", ("unlock",)),
 )
+# Words of an event after which work is taken back.
+FAILURE = re.compile(r"(fail|reject|declin|deni|cancel|abort|expir|timeout|timed|error|refus|invalid)")
 MIN_TOGETHER = 2  # instances that show both, the doing first
 USUAL = 0.5  # share of rolled-back instances in which the partner comes
 
@@ -106,7 +105,7 @@ def compensation(context: Context, pairs: tuple[Pair, ...]) -> Detection:
         return nothing()
     table = context.table
     instances = [set(table.instance[table.label == pair.undo].tolist()) for pair in pairs]
-    rolled_back = set().union(*instances)
+    rolled_back = set().union(*instances) & _troubled(context)
     rows: list[tuple[int, str, int, int, int]] = []
     open_pairs = {one: [] for one in rolled_back}
     for pair in pairs:
@@ -127,6 +126,14 @@ def compensation(context: Context, pairs: tuple[Pair, ...]) -> Detection:
         rows, schema=["instance", "outcome", "step", "b", "since_ns"], orient="row"
     )
     return _detection(context, frame)
+
+
+def _troubled(context: Context) -> set[int]:
+    """Instances in which something failed, by an error or by the name of an event."""
+    table = context.table
+    names = context.labels["operation"].cast(pl.String).to_list()
+    bad = np.array([bool(FAILURE.search(name.lower())) for name in names] or [False])
+    return set(table.instance[table.error | bad[table.label]].tolist())
 
 
 def _detection(context: Context, frame: pl.DataFrame) -> Detection:

@@ -44,11 +44,14 @@ def failed(context: Context, dead: Ints) -> Detection:
             "origin_name": spans["name"][origin].cast(pl.String),
             "origin_label": _label_of_rows(context, origin),
             "silent": _silent_callee(context, origin),
+            "crashed": _has_lost_parent(context)[table.instance[steps]],
         }
     )
     cause = (
         pl.when("pending")
         .then(pl.lit("retrying"))
+        .when(pl.col("silent").is_not_null() & pl.col("crashed"))
+        .then(pl.lit("crashed"))
         .when(pl.col("silent").is_not_null())
         .then(pl.lit("downstream-silent"))
         .when(pl.col("origin_service") != _service_of(context, steps))
@@ -72,6 +75,14 @@ def failed(context: Context, dead: Ints) -> Detection:
         ),
         lambda row, n: _explain(context, row, n),
     )
+
+
+def _has_lost_parent(context: Context) -> Flags:
+    """By instance: whether a span in it names a parent that was never exported."""
+    lost = np.zeros(context.table.instances, dtype=np.bool_)
+    of = context.table.instance_of_row[np.flatnonzero(context.index.missing_parent)]
+    lost[of[of >= 0]] = True
+    return lost
 
 
 def _service_of(context: Context, steps: Ints) -> pl.Series:
@@ -231,7 +242,9 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     began = ", ".join(parts)
     callee = row["silent"]
     why = [f"the first error below it: {began}"]
-    if callee:
+    if row["crashed"] and callee:
+        why.append("spans of this instance name a parent that was never exported")
+    elif callee:
         why.append(f"{callee} left no span under this call")
     why.extend(_answers_on_the_way(context, origin))
     waits = " and may be retried" if row["pending"] else ""

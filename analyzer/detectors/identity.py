@@ -8,11 +8,14 @@ from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, verdicts
 from analyzer.duration import plural
 from analyzer.finding import Cause, Evidence, Severity
+from analyzer.keys import contradictions
 
 
 def identity_conflict(context: Context) -> Detection:
-    """Unions that were refused, because they would have put two values of a key together."""
-    conflicts = context.stitching.conflicts
+    """Unions that were refused, because they would have put two values of a key together; and
+    spans that carry another case's value of a key that visibly identifies cases."""
+    seen = contradictions(context.recording, context.stitching.component)
+    conflicts = (*context.stitching.conflicts, *seen)
     if not conflicts:
         return nothing()
     frame = pl.DataFrame(

@@ -12,6 +12,8 @@ from analyzer.duration import plural
 from analyzer.finding import Cause, Severity, State
 from analyzer.roles import Role
 
+OPEN_FACTOR = 3
+OPEN_FLOOR_NS = 1_000_000_000
 UNINSTRUMENTED = 0.8  # share of a label without a parent from which on nobody emits the parent
 
 
@@ -40,6 +42,7 @@ def orphaned(context: Context) -> Detection:
     if not len(steps):
         return nothing()
     has_producer = _known_destinations(context)
+    open_until = context.now_ns - _patience(context)
     frame = pl.DataFrame(
         {
             "instance": table.instance[steps],
@@ -49,13 +52,18 @@ def orphaned(context: Context) -> Detection:
             "since_ns": table.start[steps],
             "no_parent": no_parent[steps],
             "dangling": unresolved[table.row[steps]],
+            "open": no_parent[steps] & (_last_end(context)[table.instance[steps]] >= open_until),
             "known": has_producer[table.row[steps]],
             "always": shares[table.label[steps]] >= UNINSTRUMENTED,
         }
     )
     sampled = pl.lit(context.sampled)
+    # its parent may simply not have ended yet: a span is exported when it ends
+    still_open = pl.col("open")
     cause = (
-        pl.when(sampled & (pl.col("no_parent") | pl.col("dangling")))
+        pl.when(still_open)
+        .then(pl.lit("in-flight"))
+        .when(sampled & (pl.col("no_parent") | pl.col("dangling")))
         .then(pl.lit("sampled-out"))
         .when(pl.col("no_parent") | pl.col("dangling"))
         .then(pl.lit("missing-producer-span"))
@@ -67,8 +75,10 @@ def orphaned(context: Context) -> Detection:
     return Detection(
         verdicts(
             frame,
-            kind=pl.lit("orphaned"),
-            state=pl.lit(State.ORPHANED.value),
+            kind=pl.when(still_open).then(pl.lit("waiting")).otherwise(pl.lit("orphaned")),
+            state=pl.when(still_open)
+            .then(pl.lit(State.RUNNING.value))
+            .otherwise(pl.lit(State.ORPHANED.value)),
             severity=pl.when(note).then(pl.lit(Severity.NOTE.value)).otherwise(pl.lit(Severity.WARNING.value)),
             confidence=pl.when(note).then(0.6).otherwise(0.9),
             cause=cause,
@@ -79,6 +89,21 @@ def orphaned(context: Context) -> Detection:
         ),
         lambda row, n: _explain(context, row, n),
     )
+
+
+def _patience(context: Context) -> int:
+    """How long a request may stay open: three times the 99th percentile, at least a second."""
+    table = context.table
+    took = (table.end - table.start)[table.role == Role.REQUEST]
+    usual = float(np.quantile(took, 0.99)) if len(took) else 0.0
+    return int(max(OPEN_FLOOR_NS, OPEN_FACTOR * usual))
+
+
+def _last_end(context: Context) -> np.ndarray:
+    """Latest end of a step by instance."""
+    last = np.full(context.table.instances, np.iinfo(np.int64).min)
+    np.maximum.at(last, context.table.instance, context.table.end)
+    return last
 
 
 def _known_destinations(context: Context) -> np.ndarray:

@@ -49,8 +49,9 @@ def steps(instance: Instance, style: Style) -> str:
 
 
 def _step(row: dict[str, Any], style: Style, room: int, wide: int) -> str:
+    operation = style.cell(row["operation"], wide, middle=True)
     return (
-        f"  {style.cell(row['service'] or '', room)} {style.cell(row['operation'], wide)} "
+        f"  {style.cell(row['service'] or '', room)} {operation} "
         f"{style.cell(row['kind'], 8)} {style.cell(row['destination'] or '', room)} "
         f"{duration(row['end_ns'] - row['start_ns']):>7} {'ERROR' if row['error'] else ''}"
     )

@@ -26,7 +26,7 @@ DATA_KINDS = frozenset({"broken-propagation", "clock-skew", "sampling", "bad-spa
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Findings of one kind, cause and place; the worst comes first."""
+    """Findings of one kind, cause and service, of any workflow; the worst comes first."""
 
     findings: tuple[Finding, ...]
 
@@ -42,7 +42,10 @@ class Group:
 
     @property
     def instances(self) -> int:
-        """How many instances they are about."""
+        """How many instances they are about, each counted once where all are named."""
+        named = all(f.instance is not None or len(f.members) == f.instances for f in self.findings)
+        if named and self.examples:
+            return len(self.examples)
         return sum(finding.instances for finding in self.findings)
 
     @property
@@ -54,6 +57,25 @@ class Group:
                 if name is not None:
                     found.setdefault(name)
         return tuple(found)
+
+    @property
+    def workflows(self) -> dict[str, int]:
+        """Instances in each workflow it touches, most first."""
+        found: dict[str, int] = {}
+        for finding in self.findings:
+            if finding.workflow is not None:
+                found[finding.workflow] = found.get(finding.workflow, 0) + finding.instances
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def destinations(self) -> dict[str, int]:
+        """Findings on each destination that is waited for, most first."""
+        found: dict[str, int] = {}
+        for finding in self.findings:
+            destination = finding.waiting_for.destination
+            if destination is not None:
+                found[destination] = found.get(destination, 0) + finding.instances
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     @property
     def since_ns(self) -> int | None:
@@ -78,7 +100,7 @@ def instance_groups(findings: Iterable[Finding]) -> list[Group]:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Group]:
-    """Groups by kind, cause and place, the worst first."""
+    """Groups by kind, cause and who has to act, the worst first."""
     found: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted(findings, key=lambda f: (f.sort_key, f.fingerprint)):
         found.setdefault(_shared(finding), []).append(finding)
@@ -90,8 +112,5 @@ def _shared(finding: Finding) -> tuple[object, ...]:
         finding.severity,
         finding.kind,
         finding.cause,
-        finding.workflow,
         finding.service,
-        finding.step,
-        finding.waiting_for,
     )

@@ -12,7 +12,14 @@ import polars as pl
 from analyzer.escape import Target, escape, json_text
 from analyzer.finding import State
 from analyzer.reporters.json import waiting_for
-from analyzer.reporters.style import STATE_COLOURS, STATE_GLYPHS, Style, state_rank
+from analyzer.reporters.style import (
+    STATE_COLOURS,
+    STATE_GLYPHS,
+    Style,
+    fit_columns,
+    need,
+    state_rank,
+)
 from analyzer.reporters.units import duration, rfc3339
 
 SORTS = ("state", "age", "overdue", "duration", "start", "end", "steps", "spans", "errors",
@@ -113,21 +120,25 @@ def parquet_frame(instances: pl.DataFrame) -> pl.DataFrame:
 
 def table_lines(instances: pl.DataFrame, style: Style, as_of_ns: int) -> Iterator[str]:
     """A line an instance, as wide as the terminal."""
-    room = max(style.width - 51, 24)
-    workflow, instance = room * 3 // 10, room * 3 // 10
-    waiting = room - workflow - instance
+    sample = instances.head(1000)  # widths from the first rows: the table is written as a stream
+    waits = [_waiting(row) for row in sample.iter_rows(named=True)]
+    workflow, instance, waiting = fit_columns(
+        [need(sample["workflow"], "WORKFLOW"), need(sample["id"], "INSTANCE"),
+         need(waits, "WAITING FOR")],
+        style.width - 48,
+    )  # fmt: skip
     head = (
         f"{'STATE':<14} {'WORKFLOW':<{workflow}} {'INSTANCE':<{instance}} "
-        f"{'WAITING FOR':<{waiting}} {'AGE':>7} {'OVERDUE':>8} {'STEPS':>6} {'ERRORS':>6}"
+        f"{'WAITING FOR':<{waiting}} {'AGE':>7} {'OVERDUE':>8} {'STEPS':>5} {'ERRORS':>6}"
     )
     yield style.paint(head.rstrip(), "dim") + "\n"
     for row in instances.iter_rows(named=True):
         late = as_of_ns - row["deadline_ns"] if row["deadline_ns"] is not None else 0
         line = (
-            f"{_state(row['state'], style)} {style.cell(row['workflow'], workflow)} "
-            f"{style.cell(row['id'], instance)} {style.cell(_waiting(row), waiting)} "
+            f"{_state(row['state'], style)} {style.cell(row['workflow'], workflow, middle=True)} "
+            f"{style.cell(row['id'], instance)} {style.cell(_waiting(row), waiting, middle=True)} "
             f"{duration(max(as_of_ns - row['start_ns'], 0)):>7} "
-            f"{'+' + duration(late) if late > 0 else '':>8} {row['steps']:>6,} "
+            f"{'+' + duration(late) if late > 0 else '':>8} {row['steps']:>5,} "
             f"{row['errors'] or '':>6}"
         )
         yield style.own(line.rstrip()) + "\n"

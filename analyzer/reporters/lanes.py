@@ -10,7 +10,7 @@ import polars as pl
 from rich.cells import cell_len
 
 from analyzer.analysis import Instance
-from analyzer.escape import clip, escape
+from analyzer.escape import clip, clip_middle, escape
 from analyzer.graphs import instance_graph
 from analyzer.reporters import text_findings
 from analyzer.reporters.groups import Group
@@ -132,7 +132,9 @@ def _drawing(instance: Instance, graph: nx.DiGraph[Any], style: Style, limit: in
     for row, (first, *rest) in zip(rows, lanes, strict=True):
         lines.append(f"{_fitted(first, room)}  {_cells(row, style, operation, service, axis)}")
         lines += [clip(line, room) for line in rest]
-    return lines + more(graph.number_of_nodes() - len(nodes), "steps: see --limit or --format json")
+    return lines + more(
+        graph.number_of_nodes() - len(nodes), "step", ": see --limit or --format json"
+    )
 
 
 def _columns(rows: list[Row], width: int) -> tuple[int, int]:
@@ -178,9 +180,9 @@ def _lanes(graph: nx.DiGraph[Any], rows: list[Row], style: Style) -> list[list[s
 
 def _cells(row: Row, style: Style, operation: int, service: int, axis: Axis) -> str:
     colour = "red" if row.error else "yellow" if row.absent else "dim" if row.glyph == "~" else ""
-    text = clip(row.operation, operation)
+    text = clip_middle(row.operation, operation, style.own("…"))
     what = style.paint(text + " " * (operation - cell_len(text)), colour)
-    who = clip(row.service, service)
+    who = clip_middle(row.service, service, style.own("…"))
     took = f"{who}{' ' * (service - cell_len(who))} {row.took:>7}"
     return f"{what} {took}  {style.paint(_bar(row, style, axis), colour or 'green')}"
 
@@ -222,7 +224,7 @@ def _why(instance: Instance, graph: nx.DiGraph[Any], style: Style) -> list[str]:
         wait = f", waited {duration(data['wait_ns'])}" if data.get("wait_ns") else ""
         said = f"{name(data['kind'])} {name(data['tier'])} {data['confidence']:.2f}{wait}: {ends}"
         lines += style.wrap(said, "    ", "      ")
-    return lines + [f"    {line}" for line in more(len(other) - EDGES_SHOWN, "edges")]
+    return lines + [f"    {line}" for line in more(len(other) - EDGES_SHOWN, "edge")]
 
 
 def _label(graph: nx.DiGraph[Any], node: object) -> str:

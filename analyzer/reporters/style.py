@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from analyzer.escape import clip, escape
+from analyzer.escape import clip, clip_middle, escape
 from analyzer.finding import Severity, State
 
 # Own glyph for each state: never colour alone. Unicode, then ASCII.
@@ -58,8 +59,9 @@ _SGR = {
     "magenta": "35",
     "cyan": "36",
 }
+_SGR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 _ASCII = str.maketrans(
-    {"…": "...", "·": "-", "—": "-", "→": ">", "×": "x", "µ": "u", "│": "|", "─": "-", "┄": "."}
+    {"…": "~", "·": "-", "—": "-", "→": ">", "×": "x", "µ": "u", "│": "|", "─": "-", "┄": "."}
 )
 _SPARKS = ("▁▂▃▄▅▆▇█", "._-=+*#@")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -96,11 +98,11 @@ class Style:
         """A section's title, with a note beside it."""
         return f"{self.paint(title, 'bold')}  {self.paint(self.own(note), 'dim')}".rstrip()
 
-    def cell(self, text: object, width: int, *, right: bool = False) -> str:
-        """A foreign string, escaped, cut and padded to exactly `width` cells."""
-        shown = clip(escape(text), width, self.own("…"))
-        gap = " " * (width - cell_len(shown))
-        return gap + shown if right else shown + gap
+    def cell(self, text: object, width: int, *, middle: bool = False) -> str:
+        """A foreign string, escaped, cut (at its end, or in the middle) and padded to `width`."""
+        cut = clip_middle if middle else clip
+        shown = cut(escape(text), width, self.own("…"))
+        return shown + " " * (width - cell_len(shown))
 
     def bar(self, share: float, width: int) -> str:
         """`share` (0..1) of `width` cells, to an eighth of a cell."""
@@ -129,15 +131,15 @@ class Style:
 
     def wrap(self, text: str, first: str, rest: str | None = None) -> list[str]:
         """Lines of at most `width`; `first` opens the first one, `rest` (blanks) the others."""
-        follow = " " * cell_len(first) if rest is None else rest
+        indent = " " * cell_len(_SGR_CODE.sub("", first))
         lines = textwrap.wrap(
             text,
             max(self.width, 40),
-            initial_indent=first,
-            subsequent_indent=follow,
+            initial_indent=indent,
+            subsequent_indent=indent if rest is None else rest,
             break_on_hyphens=False,
         )
-        return lines or [first.rstrip()]
+        return [first + lines[0][len(indent) :], *lines[1:]] if lines else [first.rstrip()]
 
 
 def state_rank(state: str) -> int:
@@ -161,12 +163,17 @@ def share_out(counts: Mapping[str, int], width: int) -> dict[str, int]:
     return cells
 
 
-def prose(text: object, limit: int = 300) -> str:
+def prose(text: object, limit: int = 400) -> str:
     """A foreign string for running text: escaped; what is cut off is counted."""
     shown = escape(text)
-    if len(shown) <= limit:
+    if len(shown) <= limit + 24:  # saying what is missing takes as much room
         return shown
     return f"{shown[:limit]}… (+{len(shown) - limit:,} characters)"
+
+
+def name(text: object) -> str:
+    """A foreign name for running text: escaped, and no longer than a line."""
+    return prose(text, 60)
 
 
 def states_line(by_state: Mapping[str, int]) -> str:
@@ -175,18 +182,28 @@ def states_line(by_state: Mapping[str, int]) -> str:
     return ", ".join(f"{by_state[s]:,} {name(s)}" for s in ordered if by_state[s])
 
 
-def name(text: object) -> str:
-    """A foreign name for running text: escaped, and no longer than a line."""
-    return prose(text, 60)
+def more(hidden: int, noun: str, tail: str = "") -> list[str]:
+    """`+N more nouns`, where something was left out."""
+    return [f"+{hidden:,} more {noun}{'s' if hidden > 1 else ''}{tail}"] if hidden > 0 else []
 
 
-def more(hidden: int, what: str) -> list[str]:
-    """`+N more what`, where something was left out."""
-    return [f"+{hidden:,} more {what}"] if hidden > 0 else []
-
-
-def joined(parts: Iterable[str], limit: int = 5) -> str:
+def joined(parts: Iterable[str], limit: int = 5, length: int = 60) -> str:
     """The first of them, escaped, and how many more there are."""
     every = list(parts)
-    shown = ", ".join(prose(part, 60) for part in every[:limit])
+    shown = ", ".join(prose(part, length) for part in every[:limit])
     return f"{shown} +{len(every) - limit:,} more" if len(every) > limit else shown
+
+
+def fit_columns(needs: Sequence[int], room: int, least: int = 8) -> list[int]:
+    """Widths for columns that need `needs` cells: all of it, or the widest cut to share `room`."""
+    widths = [max(need, 1) for need in needs]
+    while sum(widths) > room and max(widths) > least:
+        widest = max(widths)
+        widths[widths.index(widest)] = widest - 1
+    return widths
+
+
+def need(cells: Iterable[object], title: str, most: int = 60) -> int:
+    """Cells that a column takes for these values and its title, at most `most`."""
+    widest = max((cell_len(clip(escape(cell), most)) for cell in cells), default=0)
+    return max(widest, len(title))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ from analyzer.reporters import text_findings, text_tables
 from analyzer.reporters.context import Context
 from analyzer.reporters.groups import DATA_KINDS, Group, instance_groups
 from analyzer.reporters.style import joined, more, name, prose, state_rank, states_line
-from analyzer.reporters.units import count, percent, rfc3339
+from analyzer.reporters.units import count, moment
 
 # Somebody has to look at these.
 TROUBLE = (State.STUCK, State.FAILED, State.DEAD_LETTERED, State.ORPHANED, State.LATE)
@@ -40,7 +41,9 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
         return [*lines, style.paint("No workflow instance was found.", "bold")]
     worst = min(trouble, key=state_rank) if trouble else None
     if worst:
-        said = f"{sum(trouble.values()):,} of {count(total, 'workflow instance')} need attention"
+        number = sum(trouble.values())
+        verb = "needs" if number == 1 else "need"
+        said = f"{number:,} of {total:,} workflow instances {verb} attention"
         lines += style.wrap(f"{said}: {states_line(trouble)}.", f"{style.state(worst)} ", "  ")
     elif groups:
         lines += style.wrap(
@@ -51,17 +54,22 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
         lines += style.wrap(f"Nothing wrong in {count(total, 'workflow instance')}: "
                             f"{states_line(states)}.", f"{calm} ", "  ")  # fmt: skip
     if groups:
-        lines += style.wrap(f"Worst: {_worst(groups[0])}", "  ")
+        lines += style.wrap(f"Worst: {prose(groups[0].worst.message, 300)}", "  ")
     return lines
 
 
 def _title(analysis: Analysis, context: Context) -> str:
-    sources = joined(analysis.recording.intake.sources, 3) or "no source"
-    title = f"choreoscope · {sources} · as of {rfc3339(analysis.as_of_ns)}"
+    sources = _sources(analysis.recording.intake.sources) or "no source"
+    title = f"choreoscope · {sources} · as of {moment(analysis.as_of_ns)}"
     if context.where:
         shown, every = analysis.instances.height, context.instances_before_where or 0
         title += f"\nwhere {prose(context.where)} · {shown:,} of {count(every, 'instance')}"
     return title
+
+
+def _sources(sources: tuple[str, ...]) -> str:
+    """File names without their folders where that keeps the title on a line."""
+    return joined((s if len(s) <= 40 else os.path.basename(s) or s for s in sources), 3)
 
 
 def _kinds(groups: list[Group]) -> str:
@@ -70,12 +78,6 @@ def _kinds(groups: list[Group]) -> str:
         kinds[group.kind] = kinds.get(group.kind, 0) + group.instances
     named = ", ".join(f"{number:,} {name(kind)}" for kind, number in kinds.items())
     return f"{count(sum(kinds.values()), 'finding')}: {named}"
-
-
-def _worst(group: Group) -> str:
-    kind = name(group.kind)
-    times = f"{group.instances:,} × {kind}: " if group.instances > 1 else f"{kind}: "
-    return times + prose(group.worst.message, 200)
 
 
 def data_quality(analysis: Analysis, context: Context) -> list[str]:
@@ -92,7 +94,7 @@ def data_quality(analysis: Analysis, context: Context) -> list[str]:
     problems = _lost(analysis) + _notes(analysis)
     for text in problems[:NOTES_SHOWN]:
         lines += style.wrap(text, f"  {warn} ", "    ")
-    lines += [f"    {line}" for line in more(len(problems) - NOTES_SHOWN, "notes on the data")]
+    lines += [f"    {line}" for line in more(len(problems) - NOTES_SHOWN, "note", " on the data")]
     if not problems:
         good = style.paint(style.pick(("●", ".")), "green")
         lines.append(f"  {good} nothing rejected, no parent or link missing that we know of")
@@ -117,15 +119,18 @@ def _lost(analysis: Analysis) -> list[str]:
 
 
 def _notes(analysis: Analysis) -> list[str]:
-    """Notes and findings about the data, and services that are called but never heard."""
-    lines = []
-    for item in analysis.data_notes:
-        share = f" ({percent(item.share)})" if item.share and "%" not in item.message else ""
-        lines.append(prose(item.message) + share)
-    lines += [prose(f.message) for f in analysis.findings if f.kind in DATA_KINDS]
-    told = {service for note in analysis.data_notes for service in note.services}
+    """Notes on the data (a share of 0 is no fault), and services that are never heard."""
+    notes = analysis.data_notes
+    told = {note.message for note in notes}
+    lines = [prose(note.message) for note in notes if note.share != 0]
+    lines += [
+        prose(finding.message)
+        for finding in analysis.findings
+        if finding.kind in DATA_KINDS and finding.message not in told
+    ]
+    known = {service for note in notes for service in note.services}
     silent = analysis.services.filter(pl.col("spans") == 0)["name"].to_list()
-    unheard = [service for service in silent if service not in told]
+    unheard = [service for service in silent if service not in known]
     if unheard:
         lines.append(f"called, but emits no span: {joined(sorted(unheard))}")
     return lines
@@ -133,17 +138,17 @@ def _notes(analysis: Analysis) -> list[str]:
 
 def _remarks(analysis: Analysis) -> list[str]:
     intake = analysis.recording.intake
-    lines = []
+    lines = [prose(note.message) for note in analysis.data_notes if note.share == 0]
     if intake.duplicates:
         lines.append(f"{count(intake.duplicates, 'exact copy', 'exact copies')} counted once")
     if intake.skipped:
         other = ", ".join(f"{n:,} {name(what)}" for what, n in sorted(intake.skipped.items()))
         lines.append(f"not spans, left aside: {other}")
     lines += [f"not judged: {name(s.detector)} ({prose(s.reason)})" for s in analysis.skipped[:3]]
-    lines += more(len(analysis.skipped) - 3, "not judged")
+    lines += more(len(analysis.skipped) - 3, "detector", " that could not judge")
     suggested = analysis.key_suggestions[:3]
     lines += [f"possible key: {prose(s.message)}; accept it with --key" for s in suggested]
-    return lines + more(len(analysis.key_suggestions) - 3, "possible keys")
+    return lines + more(len(analysis.key_suggestions) - 3, "possible key")
 
 
 def findings(analysis: Analysis, context: Context) -> list[str]:

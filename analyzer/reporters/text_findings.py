@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 from analyzer.analysis import Analysis
 from analyzer.escape import escape
@@ -17,11 +18,12 @@ from analyzer.reporters.style import (
     name,
     prose,
 )
-from analyzer.reporters.units import SECOND, count, duration, rfc3339
+from analyzer.reporters.units import SECOND, count, duration, moment
 
 IN_FULL = 8  # groups; more than a screen or two is not read
 IN_BRIEF = 12
 REASONS = 3
+NAMES_SHOWN = 5
 LABEL = 9
 
 
@@ -41,7 +43,7 @@ def section(analysis: Analysis, style: Style, show: str) -> list[str]:
     rest = groups[IN_FULL + IN_BRIEF :]
     if rest:
         hidden = sum(group.instances for group in rest)
-        lines += more(len(rest), f"groups ({count(hidden, 'instance')}): see --format json")
+        lines += more(len(rest), "group", f" ({count(hidden, 'instance')}): see --format json")
     return lines
 
 
@@ -49,13 +51,15 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
     """One group in full: what, where, since, cause with evidence, what to look at."""
     worst = group.worst
     lines = [_title(group, style)]
-    lines += _labelled(style, "what", prose(worst.message))
+    lines += _labelled(style, "what", prose(worst.message, 600))
+    lines += _labelled(style, "in", _listed(group.workflows, "workflow"))
+    lines += _labelled(style, "over", _listed(group.destinations, "destination"))
     lines += _labelled(style, "where", _where(worst))
     lines += _labelled(style, "since", _since(group, as_of_ns))
     for label, cause in zip(["cause", *[""] * 2], worst.causes[:3], strict=False):
         lines += _cause(style, label, cause)
-    lines += [" " * (LABEL + 4) + line for line in more(len(worst.causes) - 3, "causes")]
-    lines += _labelled(style, "needs", joined(worst.needs, 3))
+    lines += [" " * (LABEL + 4) + line for line in more(len(worst.causes) - 3, "cause")]
+    lines += _labelled(style, "needs", joined(worst.needs, 3, 200))
     if group.examples:
         lines += _labelled(style, "look", f"{show} {_example(group)}{_others(group)}", wrap=False)
     return lines
@@ -74,10 +78,20 @@ def _title(group: Group, style: Style) -> str:
     colour = SEVERITY_COLOURS[worst.severity]
     glyph = style.paint(style.pick(SEVERITY_GLYPHS[worst.severity]), colour)
     parts = [count(group.instances, "instance")] if group.examples else []
-    parts += [prose(worst.workflow, 50)] if worst.workflow else []
+    workflows = list(group.workflows)
+    several = f"{len(workflows):,} workflows"
+    parts += [prose(workflows[0], 50) if len(workflows) == 1 else several] if workflows else []
     parts += [worst.severity.value, f"confidence {worst.confidence:.2f}"]
     note = style.paint(style.own(" · " + " · ".join(parts)), "dim")
     return f"{glyph} {style.paint(name(group.kind), 'bold', colour)}{note}"
+
+
+def _listed(counts: Mapping[str, int], noun: str) -> str:
+    """Several names with their numbers; nothing where there is only one."""
+    if len(counts) < 2:
+        return ""
+    named = [f"{name(key)} ({number:,})" for key, number in counts.items()]
+    return "; ".join([*named[:NAMES_SHOWN], *more(len(named) - NAMES_SHOWN, noun)])
 
 
 def _where(finding: Finding) -> str:
@@ -86,9 +100,11 @@ def _where(finding: Finding) -> str:
     if finding.step:
         parts.append(f"last step seen: {prose(finding.step, 80)}")
     due = [prose(part, 80) for part in (waiting.service, waiting.step) if part]
-    if due or waiting.destination:
-        on = f" on {prose(waiting.destination, 80)}" if waiting.destination else ""
-        parts.append(f"waits for {': '.join(due) or 'a message'}{on}")
+    on = f"on {prose(waiting.destination, 80)}" if waiting.destination else ""
+    if due:
+        parts.append(f"waits for {': '.join(due)} {on}".rstrip())
+    elif on:
+        parts.append(on)
     return "; ".join(parts)
 
 
@@ -96,7 +112,7 @@ def _since(group: Group, as_of_ns: int) -> str:
     if group.since_ns is None:
         return ""
     ago = duration(max(as_of_ns - group.since_ns, 0))
-    first = f"{rfc3339(group.since_ns)} ({ago} ago)"
+    first = f"{moment(group.since_ns)} ({ago} ago)"
     late = group.overdue_s
     return f"{first}, overdue by {duration(late * SECOND)}" if late else first
 
@@ -108,7 +124,7 @@ def _cause(style: Style, label: str, cause: Cause) -> list[str]:
     for sign, reasons in (("+", cause.supports), ("-", cause.against)):
         for reason in reasons[:REASONS]:
             lines += style.wrap(prose(reason), " " * (LABEL + 4) + sign + " ")
-        lines += [" " * (LABEL + 4) + line for line in more(len(reasons) - REASONS, "reasons")]
+        lines += [" " * (LABEL + 4) + line for line in more(len(reasons) - REASONS, "reason")]
     return lines
 
 

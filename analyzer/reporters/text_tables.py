@@ -8,7 +8,15 @@ import polars as pl
 
 from analyzer.analysis import Analysis, Workflow
 from analyzer.reporters.groups import COUPLING_KINDS, grouped
-from analyzer.reporters.style import Style, more, name, prose, states_line
+from analyzer.reporters.style import (
+    Style,
+    fit_columns,
+    more,
+    name,
+    need,
+    prose,
+    states_line,
+)
 from analyzer.reporters.units import count, duration
 
 WORKFLOWS_SHOWN = 12
@@ -21,37 +29,34 @@ def workflows(analysis: Analysis, style: Style) -> list[str]:
     known = sorted(analysis.workflows, key=lambda w: (_healthy(w), -w.instances, w.name))
     if not known:
         return []
-    lines = [style.heading("WORKFLOWS", _legend())]
-    room = max(min(style.width - 62, 40), 18)
-    head = f"{'NAME':<{room}} {'COUNT':>7}  {'STATES':<12} {'STARTS':<24} {'P50':>6} {'P95':>6}"
-    lines.append(style.paint("  " + head, "dim"))
+    lines = [style.heading("WORKFLOWS", "states; starts over the recording; p50, p95 to complete")]
     for workflow in known[:WORKFLOWS_SHOWN]:
-        lines += _workflow(workflow, style, room)
+        lines += _workflow(workflow, style)
     rest = known[WORKFLOWS_SHOWN:]
     hidden = count(sum(w.instances for w in rest), "instance")
-    return lines + [f"  {line}" for line in more(len(rest), f"workflows ({hidden})")]
-
-
-def _legend() -> str:
-    return "states, worst first; starts over the recording; time to complete"
+    return lines + [f"  {line}" for line in more(len(rest), "workflow", f" ({hidden})")]
 
 
 def _healthy(workflow: Workflow) -> bool:
     return set(workflow.by_state) <= {"complete", "running", "waiting", "compensated"}
 
 
-def _workflow(workflow: Workflow, style: Style, room: int) -> list[str]:
-    states = style.states_bar(workflow.by_state, 12)
+def _workflow(workflow: Workflow, style: Style) -> list[str]:
     done = workflow.by_state.get("complete", 0) > 0
-    first = (
-        f"  {style.cell(workflow.name, room)} {workflow.instances:>7,}  {states} "
-        f"{style.spark(workflow.starts_per_bin):<24} "
-        f"{duration(workflow.p50_ns) if done else '':>6} "
-        f"{duration(workflow.p95_ns) if done else '':>6}"
+    times = (workflow.p50_ns, workflow.p95_ns) if done else (None, None)
+    took = " ".join(f"{duration(ns) if ns is not None else '':>6}" for ns in times)
+    plots = (
+        f"    {style.states_bar(workflow.by_state, 12)}  "
+        f"{style.spark(workflow.starts_per_bin):<24} {took}  "
     )
-    variants = count(workflow.variants, "variant")
-    said = f"{states_line(workflow.by_state)} · {name(workflow.style)}, {variants}"
-    return [first, *(style.paint(line, "dim") for line in style.wrap(style.own(said), "    "))]
+    facts = [workflow.style] if workflow.style != "undetermined" else []
+    facts += [count(workflow.variants, "variant")] if workflow.variants > 1 else []
+    said = f"{name(', '.join(facts))}  {workflow.instances:,}"
+    title = style.cell(workflow.name, max(style.width - 3 - len(said), 20), middle=True)
+    states = states_line(workflow.by_state)
+    if len(states) > style.width - 61:
+        return [f"  {title} {said}", plots, *style.wrap(states, "    ")]
+    return [f"  {title} {said}", plots + states]
 
 
 def coupling(analysis: Analysis, style: Style) -> list[str]:
@@ -74,24 +79,27 @@ def service_edges(edges: pl.DataFrame, style: Style, limit: int) -> list[str]:
         "errors", "instances", "source", "target", "kind", "destination",
         descending=[True, True, False, False, False, False],
     )  # fmt: skip
-    room = max((style.width - 40) // 3, 12)
-    head = (
-        f"  {'FROM':<{room}} {'TO':<{room}} {'KIND':<7} {'OVER':<{room}} "
-        f"{'CALLS':>6} {'FAILED':>6} {'P95':>6}"
-    )
-    lines = [style.paint(head, "dim")]
-    lines += [_edge(row, style, room) for row in ranked.head(limit).iter_rows(named=True)]
-    hidden = more(ranked.height - limit, "edges: see choreoscope graph")
+    shown = ranked.head(limit).to_dicts()
+    names = ["source", "target", "destination", "kind"]
+    titles = ["FROM", "TO", "OVER", "KIND"]
+    if not any(row["destination"] for row in shown):
+        names, titles = ["source", "target", "kind"], ["FROM", "TO", "KIND"]
+    needs = [need((row[n] for row in shown), t) for n, t in zip(names, titles, strict=True)]
+    widths = fit_columns(needs, style.width - 24 - len(names))
+    head = " ".join(f"{t:<{w}}" for t, w in zip(titles, widths, strict=True))
+    lines = [style.paint(f"  {head} {'CALLS':>6} {'FAILED':>6} {'P95':>6}", "dim")]
+    for row in shown:
+        cells = " ".join(
+            style.cell(row[n] or "", w, middle=True) for n, w in zip(names, widths, strict=True)
+        )
+        lines.append(f"  {cells} {_edge_numbers(row, style)}")
+    hidden = more(ranked.height - limit, "edge", ": see choreoscope graph")
     return lines + [f"  {line}" for line in hidden]
 
 
-def _edge(row: dict[str, Any], style: Style, room: int) -> str:
-    failed = f"{row['errors']:>6,}" if row["errors"] else f"{'':>6}"
-    return (
-        f"  {style.cell(row['source'], room)} {style.cell(row['target'], room)} "
-        f"{style.cell(row['kind'], 7)} {style.cell(row['destination'] or '', room)} "
-        f"{row['calls']:>6,} {style.paint(failed, 'red')} {duration(row['p95_wait_ns']):>6}"
-    )
+def _edge_numbers(row: dict[str, Any], style: Style) -> str:
+    failed = style.paint(f"{row['errors']:>6,}" if row["errors"] else f"{'':>6}", "red")
+    return f"{row['calls']:>6,} {failed} {duration(row['p95_wait_ns']):>6}"
 
 
 def _hotspots(analysis: Analysis, style: Style) -> list[str]:
@@ -102,7 +110,7 @@ def _hotspots(analysis: Analysis, style: Style) -> list[str]:
         lines.append(f"  {bar} {hotspot.score:.2f} {name(hotspot.kind)}")
         parts = " + ".join(f"{name(k)} {v:.2f}" for k, v in sorted(hotspot.parts.items()))
         lines += style.wrap(f"{prose(hotspot.message)} ({parts})", " " * 18)
-    lines += [f"  {line}" for line in more(len(ranked) - HOTSPOTS_SHOWN, "hotspots")]
+    lines += [f"  {line}" for line in more(len(ranked) - HOTSPOTS_SHOWN, "hotspot")]
     return ["", *lines] if lines else []
 
 
@@ -116,5 +124,5 @@ def _coupling_findings(analysis: Analysis, style: Style) -> list[str]:
     for group in groups[:HOTSPOTS_SHOWN]:
         mark = f"  {style.own('·')} {name(group.kind)}: "
         lines += style.wrap(prose(group.worst.message), mark, "    ")
-    lines += [f"  {line}" for line in more(len(groups) - HOTSPOTS_SHOWN, "findings on coupling")]
+    lines += [f"  {line}" for line in more(len(groups) - HOTSPOTS_SHOWN, "finding", " on coupling")]
     return ["", *lines] if lines else []

@@ -37,6 +37,12 @@ def rfc3339(time_ns: int | None) -> str | None:
     return f"{text}.{digits}Z" if digits else f"{text}Z"
 
 
+def moment(time_ns: int | None) -> str:
+    """For people: to the millisecond, UTC."""
+    text = rfc3339(None if time_ns is None else time_ns // 1_000_000 * 1_000_000) or "?"
+    return text.replace("T", " ")
+
+
 def parse_time(text: str) -> tuple[int, int]:
     """[first, last) nanosecond that `text` names: RFC 3339 or a part of it, or epoch nanoseconds.
 

@@ -80,7 +80,7 @@ def _foldable(gaps: list[tuple[int, int]], work: int, width: int) -> list[tuple[
     chosen: list[tuple[int, int]] = []
     room = width // 2
     for gap in long:
-        room -= _fold_width(gap[1] - gap[0])
+        room -= _fold_width(gap[1] - gap[0], width)
         if room < 0:
             break
         chosen.append(gap)
@@ -92,13 +92,13 @@ def _pieces(
 ) -> Iterable[Piece]:
     end = max(until, last)
     folded = sum(gap[1] - gap[0] for gap in folds)
-    cells = width - sum(_fold_width(gap[1] - gap[0]) for gap in folds)
+    cells = width - sum(_fold_width(gap[1] - gap[0], width) for gap in folds)
     scale = cells / max(end - first - folded, 1)
     at, left = first, 0.0
     for start, stop in folds:
         right = left + (start - at) * scale
         yield Piece(at, start, left, right, False)
-        left = right + _fold_width(stop - start)
+        left = right + _fold_width(stop - start, width)
         yield Piece(start, stop, right, left, True)
         at = stop
     yield Piece(at, max(end, at), left, float(width), False)
@@ -114,12 +114,15 @@ def _merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _fold_width(length_ns: int) -> int:
-    return len(duration(length_ns)) + 4
+def _fold_width(length_ns: int, width: int) -> int:
+    """Room for `//47m//`, or for `//` where the axis is narrow."""
+    label = len(duration(length_ns)) + 4
+    return label if label <= width // 3 else 2
 
 
 def _fold_label(piece: Piece) -> str:
-    return f"//{duration(piece.end_ns - piece.start_ns)}//"
+    label = f"//{duration(piece.end_ns - piece.start_ns)}//"
+    return label if len(label) <= round(piece.right - piece.left) else "//"
 
 
 def _write(line: list[str], at: int, text: str) -> None:
