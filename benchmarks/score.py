@@ -54,7 +54,12 @@ def mixes(instances: int, seed: int) -> Iterator[Scenario]:
     for system in SYSTEMS:
         for style in ("choreographed", "orchestrated"):
             for shape in SHAPES:
-                base = {"system": system, "style": style, "shape": shape, "seed": seed}
+                base: dict[str, object] = {
+                    "system": system,
+                    "style": style,
+                    "shape": shape,
+                    "seed": seed,
+                }
                 yield from _allowed(base, instances, HARD_MIX)
 
 
@@ -62,7 +67,7 @@ def faults(instances: int, seed: int, systems: Iterable[str]) -> Iterator[Scenar
     """Every fault alone, and none, in every shape."""
     for system in systems:
         for shape in SHAPES:
-            base = {"system": system, "shape": shape, "seed": seed}
+            base: dict[str, object] = {"system": system, "shape": shape, "seed": seed}
             for fault in ("", *FAULTS):
                 chosen = {fault: SHARE.get(fault, 0.04)} if fault else {}
                 yield from _allowed(base, instances, chosen, whole=True)

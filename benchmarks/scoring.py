@@ -191,8 +191,9 @@ def _judge_kinds(result: Score, truth: Truth, said: Said) -> None:
 def _judge_causes(result: Score, truth: Truth, said: Said) -> None:
     wanted = {kind for group in truth.findings for kind in group}
     causes = [cause for kind in said.kinds if kind in wanted for cause in said.kinds[kind]]
+    everything = {said.cause, *(cause for each in said.kinds.values() for cause in each)}
     for never in truth.never_causes:
-        if never in causes or never == said.cause:
+        if never in everything:
             result.never += 1
             result.wrong.append(Wrong("never", never, truth, said))
     if not truth.causes or not truth.findings or not causes:

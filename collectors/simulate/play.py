@@ -219,7 +219,10 @@ class Play:
     def serve(self, call: Call, client: Act, now: int, fault: str) -> str:
         """The callee's side of a call; returns the error that it answers with."""
         server = self.act("server", call.service, call.route, now, client)
-        slow = 10 + 20 * self.dice.uniform() if fault == "slow-fine" else 1
+        slow = 1.0
+        if fault == "slow-fine":
+            self.case.hit = fault
+            slow = 10 + 20 * self.dice.uniform()
         now += self.dice.spread(6 * MS * slow, 0.6)
         if call.db:
             now = self.query(call.db, server, now)
