@@ -113,10 +113,22 @@ class Context:
 
     def label_text(self, label: int) -> tuple[str | None, str | None]:
         """(service, operation) of a label code; (None, None) for -1."""
-        if label < 0:
-            return None, None
-        service, operation = self.labels.row(label)
-        return service, operation
+        return self._label_texts[label] if label >= 0 else (None, None)
+
+    @cached_property
+    def _label_texts(self) -> list[tuple[str | None, str | None]]:
+        return list(self.labels.iter_rows())
+
+    def starts_of(self, label: int) -> Ints:
+        """Starts of all steps of a label, sorted."""
+        starts, bounds = self._starts_by_label
+        return starts[bounds[label] : bounds[label + 1]]
+
+    @cached_property
+    def _starts_by_label(self) -> tuple[Ints, Ints]:
+        order = np.lexsort((self.table.start, self.table.label))
+        bounds = np.searchsorted(self.table.label[order], np.arange(len(self.labels) + 1))
+        return self.table.start[order], bounds
 
     def trace_hex(self, row: int) -> str:
         """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""

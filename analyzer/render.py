@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,53 +26,73 @@ def findings(
     return tuple(sorted(found, key=lambda one: one.sort_key))
 
 
+@dataclass(frozen=True)
+class _Names:
+    """Ids, workflows and traces of the instances that findings name, by code."""
+
+    ids: dict[int, str]
+    workflows: dict[int, str]
+    traces: dict[int, list[str]]
+
+
+def _names(instances: pl.DataFrame, codes: pl.Series) -> _Names:
+    chosen = codes.unique().sort()
+    part = instances.select("id", "workflow", "trace_ids")[chosen.to_numpy()]
+    keys = chosen.to_list()
+    return _Names(
+        *(dict(zip(keys, part[name].to_list(), strict=True)) for name in part.columns)
+    )
+
+
 def _render(context: Context, detection: Detection, instances: pl.DataFrame) -> list[Finding]:
     frame = detection.frame.filter(~pl.col("kind").is_in(_STATE_ONLY))
     if frame.is_empty():
         return []
-    frame = frame.with_row_index("order").with_columns(
-        workflow=instances["workflow"][frame["instance"].to_numpy()]
+    names = _names(instances, frame["instance"])
+    overflow = pl.int_range(pl.len()).over("kind", "step_label", "b", "cause") >= MAX_SINGLE
+    rest = pl.concat_str(
+        pl.lit("more:"), "kind", "step_label", pl.col("b"), "cause", separator="\x1f"
     )
-    overflow = pl.int_range(pl.len()).over("kind", "workflow", "b", "cause") >= MAX_SINGLE
-    rest = pl.concat_str(pl.lit("more:"), "kind", "workflow", pl.col("b"), "cause", separator="\x1f")
+    label = np.where(frame["step"] >= 0, context.table.label[frame["step"].to_numpy()], -1)
+    frame = frame.sort("since_ns", "instance", "step").with_columns(step_label=pl.Series(label))
     frame = frame.with_columns(
         group=pl.when(pl.col("group") != "")
-        .then(pl.concat_str("group"))
+        .then("group")
         .when(overflow)
         .then(rest)
-        .otherwise(pl.concat_str(pl.lit("one:"), pl.col("order").cast(pl.String)))
+        .otherwise(pl.concat_str(pl.lit("one:"), pl.int_range(pl.len()).cast(pl.String)))
     )
-    found = []
-    for _, part in frame.group_by("group", maintain_order=True):
-        found.append(_finding(context, detection, part, instances))
-    return found
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in frame.iter_rows(named=True):
+        parts.setdefault(row["group"], []).append(row)
+    return [_finding(context, detection, rows, names) for rows in parts.values()]
 
 
 def _finding(
-    context: Context, detection: Detection, part: pl.DataFrame, instances: pl.DataFrame
+    context: Context, detection: Detection, rows: list[dict[str, Any]], names: _Names
 ) -> Finding:
-    part = part.sort("since_ns", "instance", "step")
-    codes = part["instance"].unique(maintain_order=True).to_numpy()
-    row: Row = part.row(0, named=True) | {"instances": len(codes)}
-    words = detection.explain(row, len(part))
+    """One finding for rows that share a fault, in the words of the earliest of them."""
+    codes = list(dict.fromkeys(int(one["instance"]) for one in rows))
+    row: Row = rows[0] | {"instances": len(codes)}
+    words = detection.explain(row, len(rows))
     single = len(codes) == 1
     service, operation = context.label_text(int(row["b"]))
-    step = int(row["step"])
-    seen = context.label_text(int(context.table.label[step])) if step >= 0 else (None, None)
+    seen = context.label_text(int(row["step_label"]))
     deadline = row["deadline_ns"]
-    members = () if single else tuple(sorted(instances["id"][codes[:MAX_MEMBERS]].to_list()))
+    workflows = {names.workflows[code] for code in codes}
+    traces = dict.fromkeys(trace for code in codes[:100] for trace in names.traces[code])
     return Finding(
         kind=str(row["kind"]),
         severity=Severity(str(row["severity"])),
-        confidence=round(float(part["confidence"].max()), 3),
+        confidence=round(max(float(one["confidence"]) for one in rows), 3),
         message=words.message,
-        workflow=row["workflow"] if part["workflow"].n_unique() == 1 else None,
-        instance=instances["id"][int(codes[0])] if single else None,
-        members=members,
+        workflow=workflows.pop() if len(workflows) == 1 else None,
+        instance=names.ids[codes[0]] if single else None,
+        members=() if single else tuple(sorted(names.ids[code] for code in codes[:MAX_MEMBERS])),
         instances=len(codes),
-        trace_ids=_traces(instances, codes),
+        trace_ids=tuple(traces)[:100],
         service=words.service or service or seen[0],
-        step=f"{seen[1]}" if seen[1] else None,
+        step=seen[1],
         waiting_for=WaitingFor(service, operation, _destination(context, row)),
         since_ns=row["since_ns"],
         deadline_ns=deadline,
@@ -90,8 +112,3 @@ def _destination(context: Context, row: Row) -> str | None:
     if step < 0:
         return None
     return context.spans["destination"][int(context.table.row[step])]
-
-
-def _traces(instances: pl.DataFrame, codes: np.ndarray) -> tuple[str, ...]:
-    some = instances["trace_ids"][codes[:100]].explode().drop_nulls()
-    return tuple(some.unique(maintain_order=True).head(100).to_list())

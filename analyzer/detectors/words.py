@@ -69,13 +69,12 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
 
 def _later(context: Context, row: Row) -> int:
     """How often the awaited step happened after this absence began."""
-    table = context.table
-    return int(((table.label == row["b"]) & (table.start > row["since_ns"])).sum())
+    starts = context.starts_of(row["b"])
+    return len(starts) - int(np.searchsorted(starts, row["since_ns"], "right"))
 
 
 def _silence(context: Context, row: Row) -> str:
-    table = context.table
-    starts = np.sort(table.start[table.label == row["b"]])
+    starts = context.starts_of(row["b"])
     at = int(np.searchsorted(starts, row["start"], "right"))
     end = int(starts[at]) if at < len(starts) else context.now_ns
     return spell(max(0, end - row["dark_since_ns"]))
