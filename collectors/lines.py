@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from collectors.streams import DamagedStream, Stream
 
-BLOCK = 16 << 20  # bytes; about 20,000 spans: enough to be fast in columns, small in memory
+BLOCK = 4 << 20  # bytes; about 5,000 spans: small enough for memory that is used over again
 MAX_LINE = 1 << 30  # bytes; one request of a million spans fits
 
 

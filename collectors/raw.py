@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 
@@ -59,6 +60,38 @@ class RawBatch:
     link_attributes: pl.DataFrame
     events: pl.DataFrame
     event_attributes: pl.DataFrame
+
+
+def merge(batches: Sequence[RawBatch]) -> RawBatch:
+    """One batch of several; rows shifted by what came before."""
+    if len(batches) == 1:
+        return batches[0]
+    spans = list(accumulate((len(batch.spans) for batch in batches), initial=0))
+    resources = list(accumulate((batch.resources for batch in batches), initial=0))
+    links = list(accumulate((len(batch.links) for batch in batches), initial=0))
+    events = list(accumulate((len(batch.events) for batch in batches), initial=0))
+    return RawBatch(
+        spans=_shifted([batch.spans for batch in batches], "resource", resources),
+        attributes=_shifted([batch.attributes for batch in batches], "row", spans),
+        resources=resources[-1],
+        resource_attributes=_shifted([b.resource_attributes for b in batches], "row", resources),
+        links=_shifted([batch.links for batch in batches], "span", spans),
+        link_attributes=_shifted([batch.link_attributes for batch in batches], "row", links),
+        events=_shifted([batch.events for batch in batches], "span", spans),
+        event_attributes=_shifted([batch.event_attributes for batch in batches], "row", events),
+    )
+
+
+def _shifted(frames: list[pl.DataFrame], column: str, offsets: list[int]) -> pl.DataFrame:
+    return pl.concat(
+        [
+            frame.with_columns(pl.col(column).cast(pl.UInt32()) + pl.lit(by, pl.UInt32()))
+            for frame, by in zip(frames, offsets, strict=False)
+            if len(frame)
+        ]
+        or frames[:1],
+        rechunk=True,
+    )
 
 
 Attribute = tuple[str, str, bool]  # key, value as text, quoted

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collectors.assemble import assemble
 from collectors.canonical import Part, canonical
+from collectors.decoders import otlp_lines
 from collectors.decoders.documents import DocumentReader
 from collectors.decoders.json_documents import MAX_DOCUMENT, is_document, pieces
 from collectors.decoders.zipkin import ZipkinSpans
@@ -14,12 +15,12 @@ from collectors.formats import Format, detect, is_json
 from collectors.framing import Framing, Torn, messages
 from collectors.ledger import Ledger, Where
 from collectors.lines import LineTooLong, blocks
-from collectors.raw import RawBatch
+from collectors.raw import RawBatch, merge
 from collectors.recording import Recording
 from collectors.sources import Source, resolve
 from collectors.streams import DamagedStream, Stream, opened
 
-BATCH = 50_000  # spans; row numbers of a batch fit 16 bits, which makes sorting cheap
+POOL = 45_000  # spans; with one more batch row numbers still fit 16 bits: sorting is cheap then
 
 Progress = Callable[[int, int], None]
 
@@ -27,8 +28,8 @@ Progress = Callable[[int, int], None]
 def read(sources: Sequence[str | Path], *, progress: Progress | None = None) -> Recording:
     """Read files, folders, globs and `-` (standard input) into one recording.
 
-    `progress` is called with (bytes done, bytes total). A bad line or span costs itself only:
-    see `Recording.intake`. Raises SourceError where a source cannot be read at all.
+    `progress` is called with (bytes done, bytes total; 0 where unknown). A bad line or span costs
+    itself only: see `Recording.intake`. Raises SourceError where a source cannot be read at all.
     """
     found = resolve(sources)
     ledger = Ledger()
@@ -39,7 +40,7 @@ def read(sources: Sequence[str | Path], *, progress: Progress | None = None) -> 
 
 
 def recording_from(batches: Sequence[RawBatch], ledger: Ledger | None = None) -> Recording:
-    """A recording of raw batches, such as a `raw.Builder` gives: for decoders, simulators, tests."""
+    """A recording of raw batches, such as a `raw.Builder` gives: for simulators and tests."""
     intake = (ledger or Ledger()).intake(())
     return assemble([canonical(batch) for batch in batches], intake)
 
@@ -56,13 +57,38 @@ def _meter(sources: Sequence[Source], progress: Progress | None) -> Callable[[in
     return tell
 
 
+class _Pool:
+    """Gathers small batches: promoting a batch has a price of its own, whatever its size."""
+
+    def __init__(self) -> None:
+        self._batches: list[RawBatch] = []
+        self._spans = 0
+
+    def add(self, batch: RawBatch) -> Iterator[Part]:
+        """Take in a batch; gives out a part when there is enough for one."""
+        if self._spans and self._spans + len(batch.spans) > 65_536:
+            yield from self.flush()
+        self._batches.append(batch)
+        self._spans += len(batch.spans)
+        if self._spans >= POOL:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[Part]:
+        """The part of what is left."""
+        if self._spans:
+            batch = merge(self._batches)
+            self._batches, self._spans = [], 0
+            yield canonical(batch)
+
+
 class _Reading:
     """One call of `read`: what its sources share."""
 
     def __init__(self, ledger: Ledger, tell: Callable[[int], None]) -> None:
         self.ledger = ledger
-        self.zipkin = ZipkinSpans(ledger)
-        self._documents = DocumentReader(ledger, self.zipkin)
+        self._zipkin = ZipkinSpans(ledger)
+        self._documents = DocumentReader(ledger, self._zipkin)
+        self._pool = _Pool()
         self._tell = tell
 
     def source(self, source: Source) -> Iterator[Part]:
@@ -70,61 +96,61 @@ class _Reading:
         where = Where(source.name)
         try:
             with opened(source, self._tell) as stream:
-                yield from self._stream(source, stream)
+                for batch in self._batches(source, stream):
+                    yield from self._pool.add(batch)
         except DamagedStream as error:
             self.ledger.reject(where, "damaged-compression", f"{error}; what came before was kept")
         except LineTooLong as error:
             self.ledger.reject(Where(source.name, error.line), "line-too-long", str(error))
+        except Torn as torn:
+            self.ledger.reject(where, "torn-message", f"at byte {torn.at}: {torn.detail}")
 
     def finish(self) -> Iterator[Part]:
         """What had to wait for the last source."""
-        self.zipkin.build(self._documents.builder)
-        if len(self._documents.builder):
-            yield canonical(self._documents.take())
+        self._zipkin.build(self._documents.builder)
+        for batch in self._taken(1):
+            yield from self._pool.add(batch)
+        yield from self._pool.flush()
 
-    def _stream(self, source: Source, stream: Stream) -> Iterator[Part]:
+    def _taken(self, least: int) -> Iterator[RawBatch]:
+        if len(self._documents.builder) >= least:
+            yield self._documents.take()
+
+    def _batches(self, source: Source, stream: Stream) -> Iterator[RawBatch]:
         head = stream.peek()
         kind = detect(head)
-        if kind is Format.TEXT:
-            if source.chosen or is_json(head):
-                yield from self._text(source, stream, head)
-            else:
-                self._not_traces(source)
-        elif isinstance(kind, Framing):
-            self.ledger.format("otlp-protobuf")
+        if isinstance(kind, Framing):
             yield from self._protobuf(source, stream, kind)
-        elif kind is Format.UNKNOWN and source.chosen:
+        elif kind is Format.TEXT and (source.chosen or is_json(head)):
+            yield from self._text(source, stream, head)
+        elif kind is Format.EMPTY:
+            return
+        elif source.chosen:
             detail = f"no trace format begins with the bytes {head[:8].hex()}"
             self.ledger.reject(Where(source.name), "unknown-format", detail)
-        elif kind is Format.UNKNOWN:
-            self._not_traces(source)
+        else:  # a readme beside the recordings of a folder is no damage
+            self.ledger.skipped["other-files"] += 1
+            self.ledger.warn(f"{source.name} was left out: it holds no traces")
 
-    def _not_traces(self, source: Source) -> None:
-        """A readme beside the recordings of a folder is no damage."""
-        self.ledger.skipped["other-files"] += 1
-        self.ledger.warn(f"{source.name} was left out: it holds no traces")
+    def _protobuf(self, source: Source, stream: Stream, framing: Framing) -> Iterator[RawBatch]:
+        from collectors.decoders import otlp_protobuf  # ptars costs 0.1 s to load
 
-    def _protobuf(self, source: Source, stream: Stream, framing: Framing) -> Iterator[Part]:
-        from collectors.decoders import otlp_protobuf
+        self.ledger.format("otlp-protobuf")
+        yield from otlp_protobuf.decode(messages(stream, framing), self.ledger, source.name)
 
-        try:
-            found = messages(stream, framing)
-            yield from otlp_protobuf.parts(found, self.ledger, source.name)
-        except Torn as torn:
-            detail = f"at byte {torn.at}: {torn.detail}"
-            self.ledger.reject(Where(source.name), "torn-message", detail)
+    def _text(self, source: Source, stream: Stream, head: bytes) -> Iterator[RawBatch]:
+        for texts in self._texts(source, stream, head):
+            yield from otlp_lines.decode(texts, self._documents)
+            yield from self._taken(POOL)
 
-    def _text(self, source: Source, stream: Stream, head: bytes) -> Iterator[Part]:
-        for text, where in self._texts(source, stream, head):
-            self._documents.text(text, where)
-            if len(self._documents.builder) >= BATCH:
-                yield canonical(self._documents.take())
-
-    def _texts(self, source: Source, stream: Stream, head: bytes) -> Iterator[tuple[bytes, Where]]:
+    def _texts(
+        self, source: Source, stream: Stream, head: bytes
+    ) -> Iterator[list[tuple[bytes, Where]]]:
         if is_document(head):
             whole = stream.rest(MAX_DOCUMENT)
-            yield from pieces(whole, self.ledger, Where(source.name))
+            for piece in pieces(whole, self.ledger, Where(source.name)):
+                yield [piece]
             return
         for block in blocks(stream):
-            for number, line in enumerate(block.data.split(b"\n"), block.line):
-                yield line, Where(source.name, number)
+            lines = enumerate(block.data.split(b"\n"), block.line)
+            yield [(line, Where(source.name, number)) for number, line in lines if line]

@@ -168,17 +168,15 @@ def _attributes(lists: pa.ListArray) -> pl.DataFrame:
     if not len(values):
         return pl.DataFrame(schema=RAW_ATTRIBUTES)
     ranges = _ranges(values)
-    buffer = Buffer(ranges.data)
+    buffer = Buffer([ranges.data])
     found = walk(buffer, ranges.offsets[:-1], ranges.offsets[1:])
-    key, value, quoted = found.key, found.value, found.quoted
     if len(found.irregular):
-        pairs = [_parsed(values[int(row)].as_py()) for row in found.irregular]
-        rows = pl.Series(found.irregular.astype(np.uint32))
-        key = key.scatter(rows, pl.Series([pair[0] for pair in pairs], dtype=pl.String()))
-        value = value.scatter(rows, pl.Series([pair[1] for pair in pairs], dtype=pl.String()))
-        quoted[found.irregular] = [pair[2] for pair in pairs]
-    row = pl.Series(owner.astype(np.uint32))
-    return pl.DataFrame({"row": row, "key": key, "value": value, "quoted": quoted})
+        pairs = [_parsed(values[row].as_py()) for row in found.irregular.tolist()]
+        found.key.patch(found.irregular, pl.Series([pair[0] for pair in pairs]))
+        found.value.patch(found.irregular, pl.Series([pair[1] for pair in pairs]))
+        found.quoted[found.irregular] = [pair[2] for pair in pairs]
+    columns = {"key": found.key.series(), "value": found.value.series(), "quoted": found.quoted}
+    return pl.DataFrame({"row": owner.astype(np.uint32), **columns})
 
 
 def _parsed(payload: bytes) -> Attribute:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from collectors.canonical import Part, canonical
 from collectors.decoders import otlp_columns, otlp_messages
 from collectors.decoders.otlp_columns import Irregular
 from collectors.framing import Torn
 from collectors.ledger import Ledger, Where
-from collectors.raw import Builder
+from collectors.raw import Builder, RawBatch
 from collectors.streams import DamagedStream
 
-BATCH_REQUESTS = 100  # as many requests of 500 spans as keep row numbers within 16 bits
-BATCH_BYTES = 20 << 20
+BATCH_REQUESTS = 100
+BATCH_BYTES = 8 << 20  # about 20,000 spans: small enough for memory that is used over again
 
 
-def parts(payloads: Iterable[bytes], ledger: Ledger, source: str) -> Iterator[Part]:
-    """Canonical parts of the requests; `line` of a problem is the request's number, from 1."""
+def decode(payloads: Iterable[bytes], ledger: Ledger, source: str) -> Iterator[RawBatch]:
+    """The spans of the requests; `line` of a problem is the request's number, from 1."""
     for first, batch in _batches(payloads):
-        yield from decode(batch, ledger, source, first)
+        yield from _halving(batch, ledger, source, first)
 
 
 def _batches(payloads: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
@@ -40,7 +39,9 @@ def _batches(payloads: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         yield first, batch
 
 
-def decode(payloads: list[bytes], ledger: Ledger, source: str, first: int) -> Iterator[Part]:
+def _halving(
+    payloads: list[bytes], ledger: Ledger, source: str, first: int
+) -> Iterator[RawBatch]:
     """Halves a batch that cannot be read in columns until only the culprits are left."""
     try:
         batch = otlp_columns.decode(payloads)
@@ -49,15 +50,15 @@ def decode(payloads: list[bytes], ledger: Ledger, source: str, first: int) -> It
             yield from _carefully(payloads[0], ledger, Where(source, first))
             return
         half = len(payloads) // 2
-        yield from decode(payloads[:half], ledger, source, first)
-        yield from decode(payloads[half:], ledger, source, first + half)
+        yield from _halving(payloads[:half], ledger, source, first)
+        yield from _halving(payloads[half:], ledger, source, first + half)
         return
     if len(batch.spans):
-        yield canonical(batch)
+        yield batch
 
 
-def _carefully(payload: bytes, ledger: Ledger, where: Where) -> Iterator[Part]:
+def _carefully(payload: bytes, ledger: Ledger, where: Where) -> Iterator[RawBatch]:
     builder = Builder()
     otlp_messages.decode(payload, builder, ledger, where)
     if len(builder):
-        yield canonical(builder.batch())
+        yield builder.batch()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -10,11 +14,14 @@ import pyarrow as pa
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+Views = npt.NDArray[np.uint64]  # shape (rows, 2): Arrow's 16-byte string views
 
 PAD = 16  # bytes after the text, so that eight bytes can be read from every position
 INLINE = 12  # bytes; Arrow keeps shorter text inside the view
+TILE = 1 << 15  # rows worked on at a time: the temporaries stay in the processor's cache
 
-_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(8)] + [2**64 - 1] * 9, np.uint64)
+_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(8)] + [2**64 - 1] * 5, np.uint64)
+_LOW, _HIGH = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 class NotUtf8(ValueError):
@@ -24,65 +31,100 @@ class NotUtf8(ValueError):
 class Buffer:
     """Text to take ranges from, readable eight bytes at a time at any position."""
 
-    def __init__(self, text: bytes | bytearray | pa.Buffer) -> None:
-        self.size = len(text)
-        self._padded = bytearray(self.size + PAD)
-        self._padded[: self.size] = memoryview(text)
-        self.bytes: Bytes = np.frombuffer(self._padded, np.uint8)
+    def __init__(self, pieces: Iterable[Any], *, utf8: bool = False) -> None:
+        """The pieces (of the buffer protocol) joined; `utf8`: they are known to be valid."""
+        self.data = b"".join([*pieces, b"\0" * PAD])
+        self.size = len(self.data) - PAD
+        self.bytes: Bytes = np.frombuffer(self.data, np.uint8)
         shape = (self.size + PAD - 7,)
-        self.words: Words = np.ndarray(shape, "<u8", buffer=self._padded, strides=(1,))
-        self._ascii: bool | None = None
+        self.words: Words = np.ndarray(shape, "<u8", buffer=self.data, strides=(1,))
+        self._foreign: Ints | None = np.empty(0, np.int64) if utf8 else None
 
-    @property
-    def ascii(self) -> bool:
-        """Whether the whole text is ASCII, and so every range of it UTF-8."""
-        if self._ascii is None:
-            self._ascii = self._padded.isascii()
-        return self._ascii
+    def views(self, start: Ints, length: Ints) -> Views:
+        """The ranges as string views into this buffer, `start` ascending. Raises NotUtf8."""
+        self._check(start, length)
+        views = np.empty((len(start), 2), np.uint64)
+        for tile in tiles(len(start)):
+            self._fill(views[tile], start[tile], length[tile])
+        return views
 
     def text(self, start: Ints, length: Ints) -> pl.Series:
         """The ranges as a String column. Raises NotUtf8."""
-        if not len(start):
-            return pl.Series(dtype=pl.String())
-        views = self._views(start, length)
-        data = pa.py_buffer(self._padded)
-        buffers = [None, pa.py_buffer(views), data]
-        if self.ascii:
-            return _series(pa.Array.from_buffers(pa.string_view(), len(start), buffers))
-        raw = pa.Array.from_buffers(pa.binary_view(), len(start), buffers)
+        return series(self.views(start, length), [self.data])
+
+    def _fill(self, views: Views, start: Ints, length: Ints) -> None:
+        """Length, then the text itself, or its first four bytes and where it stands."""
+        size = length.astype(np.uint64)
+        short = np.minimum(length, INLINE)
+        views[:, 0] = (self.words[start] & _MASKS[np.minimum(short, 4)]) << _HIGH
+        views[:, 0] |= size
+        inline = self.words[start + 4] & _MASKS[np.maximum(short - 4, 0)]
+        place = start.astype(np.uint64) << _HIGH
+        views[:, 1] = np.where(length > INLINE, place, inline)
+
+    def _check(self, start: Ints, length: Ints) -> None:
+        """Decode each range that holds a byte beyond ASCII: most texts hold none."""
+        if self._foreign is None:
+            self._foreign = np.flatnonzero(self.bytes >= 0x80)
+        if not len(self._foreign) or not len(start):
+            return
+        row = np.searchsorted(start, self._foreign, side="right") - 1
+        inside = (row >= 0) & (self._foreign < (start + length)[row])
         try:
-            return _series(raw.cast(pa.large_binary()).cast(pa.large_string()))
-        except pa.ArrowInvalid as error:
+            for at in np.unique(row[inside]).tolist():
+                self.data[start[at] : start[at] + length[at]].decode()
+        except UnicodeDecodeError as error:
             raise NotUtf8(str(error)) from error
 
-    def _views(self, start: Ints, length: Ints) -> npt.NDArray[np.uint64]:
-        """Arrow string views: length, then the text itself or a prefix and where it stands."""
-        views = np.empty((len(start), 2), np.uint64)
-        first = self.words[start]
-        size = length.astype(np.uint64)
-        head = first & _MASKS[np.minimum(length, 4)]
-        views[:, 0] = size | (head << np.uint64(32))
-        tail_at = np.minimum(start + 4, len(self.words) - 1)
-        inline = self.words[tail_at] & _MASKS[np.clip(length - 4, 0, 8)]
-        views[:, 1] = np.where(length <= INLINE, inline, start.astype(np.uint64) << np.uint64(32))
-        return views
+
+def tiles(rows: int) -> Iterator[slice]:
+    """Slices of at most `TILE` rows."""
+    for begin in range(0, rows, TILE):
+        yield slice(begin, min(begin + TILE, rows))
 
 
-def _series(array: pa.Array) -> pl.Series:
-    series = pl.from_arrow(array)
-    assert isinstance(series, pl.Series)
-    return series
+def series(views: Views, data: Sequence[bytes | pa.Buffer]) -> pl.Series:
+    """A String column of views into `data`; the buffers stay alive with it."""
+    if not len(views):
+        return pl.Series(dtype=pl.String())
+    buffers = [None, pa.py_buffer(views), *map(pa.py_buffer, data)]
+    return as_series(pa.Array.from_buffers(pa.string_view(), len(views), buffers))
 
 
-def merged(choices: list[tuple[Ints, pl.Series]], rows: int) -> pl.Series:
-    """One column from parts: each is (the rows it fills, their values). Unfilled rows are ""."""
-    if len(choices) == 1 and len(choices[0][0]) == rows:
-        return choices[0][1]
-    index = np.zeros(rows, np.uint32)
-    offset = 1
-    pieces = [pl.Series([""], dtype=pl.String())]
-    for where, values in choices:
-        index[where] = np.arange(offset, offset + len(where), dtype=np.uint32)
-        offset += len(where)
-        pieces.append(values)
-    return pl.concat(pieces, rechunk=True).gather(pl.Series(index))
+def as_series(array: pa.Array) -> pl.Series:
+    """An Arrow array as a polars column, without a copy where the layouts agree."""
+    found = pl.from_arrow(array)
+    assert isinstance(found, pl.Series)
+    return found
+
+
+@dataclass(slots=True)
+class Patchwork:
+    """A text column put together from views of several buffers."""
+
+    views: Views
+    data: list[bytes | pa.Buffer]
+
+    @classmethod
+    def of(cls, buffer: Buffer, start: Ints, length: Ints) -> Patchwork:
+        """Ranges of one buffer; rows to be patched have length 0."""
+        return cls(buffer.views(start, length), [buffer.data])
+
+    def patch(self, rows: Ints, values: pl.Series) -> None:
+        """Put `values` (String, no nulls) into those rows."""
+        if not len(rows):
+            return
+        column = values.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
+        if not pa.types.is_string_view(column.type):
+            column = column.cast(pa.string_view())
+        _, raw, *data = column.buffers()
+        first = column.offset
+        views = np.frombuffer(raw, np.uint64).reshape(-1, 2)[first : first + len(column)].copy()
+        long = (views[:, 0] & _LOW) > INLINE
+        views[long, 1] += np.uint64(len(self.data))
+        self.views[rows] = views
+        self.data += data
+
+    def series(self) -> pl.Series:
+        """The whole column."""
+        return series(self.views, self.data)

@@ -9,22 +9,34 @@ import numpy.typing as npt
 import polars as pl
 
 from collectors.decoders.scalars import double_text
-from collectors.decoders.strings import Buffer, Ints, merged
+from collectors.decoders.strings import Buffer, Ints, Patchwork, tiles
 
 Bools = npt.NDArray[np.bool_]
 
 KEY, VALUE = 0x0A, 0x12  # KeyValue.key, .value
 STRING, BOOL, INT, DOUBLE = 0x0A, 0x10, 0x18, 0x21  # AnyValue
+NONE, IRREGULAR = 0, 255  # no value; to be read by a real parser
 
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Keys and values as text; `irregular` rows were not read: they need a real parser."""
+    """Keys and values as text; `irregular` rows hold nothing yet: they need a real parser."""
 
-    key: pl.Series
-    value: pl.Series
+    key: Patchwork
+    value: Patchwork
     quoted: Bools
     irregular: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the key and the value of each row stand."""
+
+    key: Ints
+    key_size: Ints
+    value: Ints  # of a string its text; else the first byte after the tag
+    value_size: Ints
+    tag: npt.NDArray[np.uint8]  # of AnyValue; NONE, IRREGULAR
 
 
 def walk(buffer: Buffer, start: Ints, end: Ints) -> KeyValues:
@@ -33,80 +45,84 @@ def walk(buffer: Buffer, start: Ints, end: Ints) -> KeyValues:
     Only what every encoder writes is read here: a key, then a value that is a string, a bool, an
     integer or a double, to the last byte of the range. Anything else is told as irregular.
     """
-    limit = len(buffer.words) - 1
-    good = buffer.bytes[np.minimum(start, limit)] == KEY
-    key_length, key = _varint(buffer, start + 1, good)
-    key_end = key + key_length
-    good &= (key_end < end) & (buffer.bytes[np.minimum(key_end, limit)] == VALUE)
-    size, inner = _varint(buffer, key_end + 1, good)
-    good &= inner + size == end
-    none = good & (size == 0)
-    tag = np.where(size > 0, buffer.bytes[np.minimum(inner, limit)], 0)
-    parts, read = [], none.copy()
-    for wanted, reader in ((STRING, _strings), (INT, _ints), (BOOL, _bools), (DOUBLE, _doubles)):
-        rows = np.flatnonzero(good & (tag == wanted))
+    places = _places(buffer, start, end)
+    string = places.tag == STRING
+    key = Patchwork.of(buffer, places.key, places.key_size)
+    value = Patchwork.of(buffer, places.value, np.where(string, places.value_size, 0))
+    quoted = string | (places.tag == NONE)
+    for tag, reader in ((INT, _ints), (BOOL, _bools), (DOUBLE, _doubles)):
+        rows = np.flatnonzero(places.tag == tag)
         if len(rows):
-            fits, values = reader(buffer, inner[rows] + 1, end[rows])
-            parts.append((rows[fits], values))
-            read[rows[fits]] = True
-    irregular = np.flatnonzero(~read)
-    key_at, key_size = np.where(read, key, 0), np.where(read, key_length, 0)
-    quoted = (tag == STRING) | none
-    if DOUBLE in tag:
-        quoted |= _not_finite(buffer, inner, tag == DOUBLE)
-    keys = buffer.text(key_at, key_size)
-    return KeyValues(keys, merged(parts, len(start)), quoted, irregular)
+            values, as_text = reader(buffer, places.value[rows])
+            value.patch(rows, values)
+            quoted[rows] = as_text
+    return KeyValues(key, value, quoted, np.flatnonzero(places.tag == IRREGULAR))
 
 
-def _varint(buffer: Buffer, at: Ints, active: Bools) -> tuple[Ints, Ints]:
-    """(value, position after it) of a varint at each position; inactive rows give rubbish."""
-    limit = len(buffer.words) - 1
-    at = np.minimum(at, limit)
-    byte = buffer.bytes[at].astype(np.int64)
-    value, after = byte & 0x7F, at + 1
-    rows = np.flatnonzero((byte & 0x80 != 0) & active)
-    shift = 7
-    while len(rows) and shift < 64:
+def _places(buffer: Buffer, start: Ints, end: Ints) -> _Places:
+    rows = len(start)
+    numbers = [np.empty(rows, np.int64) for _ in range(4)]
+    places = _Places(*numbers, np.empty(rows, np.uint8))
+    for tile in tiles(rows):
+        _locate(buffer, start[tile], end[tile], places, tile)
+    return places
+
+
+def _locate(buffer: Buffer, start: Ints, end: Ints, into: _Places, tile: slice) -> None:
+    limit = buffer.size
+    good = (buffer.bytes[start] == KEY) & (end > start)
+    key_size, key = _varint(buffer, start + 1)
+    key_end = key + key_size
+    good &= (key_size >= 0) & (key_end < end)
+    np.minimum(key_end, limit, out=key_end)
+    good &= buffer.bytes[key_end] == VALUE
+    size, inner = _varint(buffer, key_end + 1)
+    good &= inner + size == end
+    np.minimum(inner, limit, out=inner)
+    tag = buffer.bytes[inner]
+    tag[size == 0] = NONE
+    text_size, text = _varint(buffer, inner + 1)
+    fits = np.where(tag == STRING, (text_size >= 0) & (text + text_size == end), False)
+    fits |= ((tag == BOOL) | (tag == INT)) & (text == end)
+    fits |= (tag == DOUBLE) & (inner + 9 == end)
+    good &= fits | (tag == NONE)
+    tag[~good] = IRREGULAR
+    into.key[tile] = np.where(good, key, start)
+    into.key_size[tile] = np.where(good, key_size, 0)
+    into.value[tile] = np.where(tag == STRING, text, np.where(good, inner + 1, start))
+    into.value_size[tile] = text_size
+    into.tag[tile] = tag
+
+
+def _varint(buffer: Buffer, at: Ints) -> tuple[Ints, Ints]:
+    """(value, position after it) of a varint at each position; past the end it is 0."""
+    limit = buffer.size
+    value = buffer.bytes[np.minimum(at, limit)].astype(np.int64)
+    after = at + 1
+    rows = np.flatnonzero(value & 0x80)
+    if not len(rows):
+        return value, after
+    value[rows] &= 0x7F
+    for shift in range(7, 64, 7):
         byte = buffer.bytes[np.minimum(after[rows], limit)].astype(np.int64)
         value[rows] |= (byte & 0x7F) << np.int64(shift)
         after[rows] += 1
         rows = rows[byte & 0x80 != 0]
-        shift += 7
+        if not len(rows):
+            break
     return value, after
 
 
-def _all(at: Ints) -> Bools:
-    return np.ones(len(at), np.bool_)
+def _ints(buffer: Buffer, at: Ints) -> tuple[pl.Series, bool]:
+    return pl.Series(_varint(buffer, at)[0]).cast(pl.String()), False
 
 
-def _strings(buffer: Buffer, at: Ints, end: Ints) -> tuple[Bools, pl.Series]:
-    length, start = _varint(buffer, at, _all(at))
-    fits = (length >= 0) & (start + length == end)
-    return fits, buffer.text(start[fits], length[fits])
-
-
-def _ints(buffer: Buffer, at: Ints, end: Ints) -> tuple[Bools, pl.Series]:
-    value, after = _varint(buffer, at, _all(at))
-    fits = after == end
-    return fits, pl.Series(value[fits]).cast(pl.String())
-
-
-def _bools(buffer: Buffer, at: Ints, end: Ints) -> tuple[Bools, pl.Series]:
-    value, after = _varint(buffer, at, _all(at))
-    fits = after == end
+def _bools(buffer: Buffer, at: Ints) -> tuple[pl.Series, bool]:
     words = pl.Series(["false", "true"])
-    return fits, words.gather(pl.Series((value[fits] != 0).astype(np.uint32)))
+    return words.gather(pl.Series((_varint(buffer, at)[0] != 0).astype(np.uint32))), False
 
 
-def _doubles(buffer: Buffer, at: Ints, end: Ints) -> tuple[Bools, pl.Series]:
-    fits = at + 8 == end
-    numbers = buffer.words[at[fits]].view(np.float64)
-    return fits, pl.Series([double_text(number) for number in numbers.tolist()], dtype=pl.String())
-
-
-def _not_finite(buffer: Buffer, inner: Ints, double: Bools) -> Bools:
-    rows = np.flatnonzero(double)
-    at = np.minimum(inner[rows] + 1, len(buffer.words) - 1)
-    result = np.zeros(len(double), np.bool_)
-    result[rows] = ~np.isfinite(buffer.words[at].view(np.float64))
-    return result
+def _doubles(buffer: Buffer, at: Ints) -> tuple[pl.Series, Bools]:
+    numbers = buffer.words[at].view(np.float64)
+    texts = [double_text(number) for number in numbers.tolist()]
+    return pl.Series(texts, dtype=pl.String()), ~np.isfinite(numbers)
