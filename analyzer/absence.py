@@ -135,7 +135,9 @@ def _with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     wanted = frame.filter((pl.col("crashed") == 0) & pl.col("message"))
     matched = match_in_time(wanted.rename({"service": "key"}), alone.rename({"service": "key"}))
     return (
-        frame.join(matched.select("absence", "orphans"), on="absence", how="left", maintain_order="left")
+        frame.join(
+            matched.select("absence", "orphans"), on="absence", how="left", maintain_order="left"
+        )
         .with_columns(crashed=pl.col("crashed") + pl.col("orphans").fill_null(0))
         .drop("absence", "orphans")
     )
@@ -248,9 +250,7 @@ def _with_truncation(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         .group_by("step")
         .agg(last=pl.col("usual").max())
     )
-    missing_first = (
-        frame.filter(inside).group_by("step").agg(first_missing=pl.col("p50_ns").min())
-    )
+    missing_first = frame.filter(inside).group_by("step").agg(first_missing=pl.col("p50_ns").min())
     cut = missing_first.join(last, on="step", how="left")
     cut = cut.with_columns(truncated=pl.col("first_missing") >= pl.col("last").fill_null(-1))
     frame = frame.join(
@@ -342,7 +342,9 @@ def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("stuck"))
     )
     verdict = (
-        pl.when(pl.col("alternative") | (~pl.col("required") & ~pl.col("dark") & ~pl.col("send_failed")))
+        pl.when(
+            pl.col("alternative") | (~pl.col("required") & ~pl.col("dark") & ~pl.col("send_failed"))
+        )
         .then(pl.lit("legitimate"))
         .when(pl.col("within") & ~pl.col("errored"))
         .then(pl.lit("missing"))

@@ -108,7 +108,11 @@ class Context:
             if bool((thresholds.drop_nulls().str.strip_chars("0") != "").any()):
                 return True
         flags = self.recording.links["trace_flags"]
-        unsampled = flags.is_not_null() & ((flags.fill_null(1) & 1) == 0) & ((flags.fill_null(0) & 0x300) != 0)
+        unsampled = (
+            flags.is_not_null()
+            & ((flags.fill_null(1) & 1) == 0)
+            & ((flags.fill_null(0) & 0x300) != 0)
+        )
         return bool(unsampled.any())
 
     def label_text(self, label: int) -> tuple[str | None, str | None]:
@@ -146,7 +150,7 @@ def trace_hexes(spans: pl.DataFrame, rows: Ints) -> pl.Series:
     long = hex_strings(np.stack([hi, lo], axis=1))
     if hi.all():
         return long
-    short = pl.Series((hi == 0))
+    short = pl.Series(hi == 0)
     return pl.select(pl.when(short).then(long.str.slice(16)).otherwise(long)).to_series()
 
 

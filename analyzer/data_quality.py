@@ -46,8 +46,11 @@ def _missing_parents(context: Context) -> list[DataNote]:
     some = ", ".join(f"{one:016x}" for one in parents.head(3).to_list())
     more = ", ..." if len(parents) > 3 else ""
     children = ints(context.spans["parent_id"] != 0).sum()
-    text = f"{plural(len(parents), 'missing parent')}, named by {plural(len(rows), 'span')} ({some}{more})"
-    return [DataNote("missing-parents", text, len(parents), len(rows) / children, _names(context, rows))]
+    text = f"{plural(len(parents), 'missing parent')}, named by {plural(len(rows), 'span')}"
+    text += f" ({some}{more})"
+    return [
+        DataNote("missing-parents", text, len(parents), len(rows) / children, _names(context, rows))
+    ]
 
 
 def _links(context: Context) -> list[DataNote]:
@@ -125,7 +128,9 @@ def _silent(context: Context) -> list[DataNote]:
         errors=pl.col("error").sum(),
         sources=pl.col("source").cast(pl.String).unique().sort(),
     )
-    for target, n, errors, sources in grouped.sort(["n", "target"], descending=[True, False]).iter_rows():
+    for target, n, errors, sources in grouped.sort(
+        ["n", "target"], descending=[True, False]
+    ).iter_rows():
         text = f"{target} emits nothing: called {plural(n, 'time')} by {', '.join(sources)}"
         text += f", {errors:,} of these failed" if errors else ""
         notes.append(DataNote("silent-service", text, n, errors / n, (target,)))
@@ -150,19 +155,33 @@ def _unlinked(context: Context) -> list[DataNote]:
         f"{len(steps):,} of {plural(total, 'consumer span')} name no producer: the context is "
         "lost between them (no parent, link or common id)"
     )
-    return [DataNote("broken-propagation", text, len(steps), len(steps) / total, _names(context, rows))]
+    return [
+        DataNote("broken-propagation", text, len(steps), len(steps) / total, _names(context, rows))
+    ]
 
 
 def _skew(context: Context) -> list[DataNote]:
     table = context.table
-    cross = context.label_service[table.label[table.source]] != context.label_service[table.label[table.target]]
+    cross = (
+        context.label_service[table.label[table.source]]
+        != context.label_service[table.label[table.target]]
+    )
     bad = np.flatnonzero(cross & (table.skew > SKEW_NS))
     if not len(bad):
         return []
     worst = int(table.skew[bad].max())
     rows = np.concatenate([table.row[table.source[bad]], table.row[table.target[bad]]])
-    text = f"{plural(len(bad), 'step')} begin before their cause, by up to {spell(worst)}: clock skew; waits are taken as 0"
-    return [DataNote("clock-skew", text, len(bad), len(bad) / max(1, len(table.source)), _names(context, rows))]
+    text = f"{plural(len(bad), 'step')} begin before their cause, by up to {spell(worst)}"
+    text += ": clock skew; these waits are taken as 0"
+    return [
+        DataNote(
+            "clock-skew",
+            text,
+            len(bad),
+            len(bad) / max(1, len(table.source)),
+            _names(context, rows),
+        )
+    ]
 
 
 _QUALITY_TEXT = {
@@ -184,7 +203,13 @@ def _bad_spans(context: Context, strays: int) -> list[DataNote]:
         rows = np.flatnonzero(quality & int(flag))
         if len(rows):
             notes.append(
-                DataNote("bad-span", f"{plural(len(rows), 'span')} {text}", len(rows), len(rows) / len(quality), _names(context, rows))
+                DataNote(
+                    "bad-span",
+                    f"{plural(len(rows), 'span')} {text}",
+                    len(rows),
+                    len(rows) / len(quality),
+                    _names(context, rows),
+                )
             )
     if context.index.in_cycle.any():
         rows = np.flatnonzero(context.index.in_cycle)

@@ -107,15 +107,22 @@ def by_causal_id(spans: pl.DataFrame) -> Evidence:
     """NServiceBus related-to -> message id, MassTransit initiator -> correlation id."""
     if spans["causal_id"].null_count() == len(spans):
         return _pairs(_none(), _none(), Tier.CAUSAL_ID)
-    rows = spans.select("causal_id", "message_id", "correlation_id", "start_ns").with_row_index("row")
-    effects = rows.filter(pl.col("causal_id").is_not_null()).select("row", "start_ns", id="causal_id")
+    rows = spans.select("causal_id", "message_id", "correlation_id", "start_ns").with_row_index(
+        "row"
+    )
+    effects = rows.filter(pl.col("causal_id").is_not_null()).select(
+        "row", "start_ns", id="causal_id"
+    )
     names = ("message_id", "correlation_id")
     causes = pl.concat(
-        [rows.select("row", "start_ns", id=name).filter(pl.col("id").is_not_null()) for name in names]
+        [
+            rows.select("row", "start_ns", id=name).filter(pl.col("id").is_not_null())
+            for name in names
+        ]
     )
     causes = causes.sort("start_ns", "row").unique("id", keep="first", maintain_order=True)
     pairs = effects.join(causes, on="id", suffix="_cause")
-    pairs = pairs.filter((pl.col("row") != pl.col("row_cause")))
+    pairs = pairs.filter(pl.col("row") != pl.col("row_cause"))
     return _pairs(ints(pairs["row_cause"]), ints(pairs["row"]), Tier.CAUSAL_ID)
 
 

@@ -153,9 +153,9 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     missing = open_pairs.join(edges, on=["step", "b"], how="anti")
     if missing.is_empty():
         return missing
-    by_service = edges.with_columns(
-        service=services[table.label[table.target]]
-    ).select("step", "service")
+    by_service = edges.with_columns(service=services[table.label[table.target]]).select(
+        "step", "service"
+    )
     taken = missing.filter("message").join(by_service, on=["step", "service"], how="semi")
     missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
     repeated = _repetitions(table, missing)
@@ -171,7 +171,9 @@ def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
     of_step = pl.DataFrame(
         {"step": np.arange(len(table)), "origin": origin, "a": table.label}
     ).filter(pl.col("origin") >= 0)
-    open_steps = missing.filter(~pl.col("message")).select("step", "a", "b").join(of_step, on=["step", "a"])
+    open_steps = (
+        missing.filter(~pl.col("message")).select("step", "a", "b").join(of_step, on=["step", "a"])
+    )
     twins = open_steps.join(of_step, on=["origin", "a"], suffix="_twin")
     twins = twins.filter(pl.col("step") != pl.col("step_twin"))
     after = pl.DataFrame({"step_twin": table.source, "b": table.label[table.target]}).unique()

@@ -188,15 +188,15 @@ MIN_CASES = 20
 
 
 @dataclass(frozen=True)
-class Contradiction:
+class Conflict:
     """A span that carries the key value of another case than the one it belongs to."""
 
     row: int
-    kept: str
+    kept: str  # the value that was believed; "" where it is not known
     refused: str
 
 
-def contradictions(recording: Recording, component: Ints) -> tuple[Contradiction, ...]:
+def contradictions(recording: Recording, component: Ints) -> tuple[Conflict, ...]:
     """Spans that carry another case's value of a key that nobody configured, but that all other
     cases show to be their identity: one value a case, and one case a value."""
     attributes = recording.attributes
@@ -231,7 +231,7 @@ def contradictions(recording: Recording, component: Ints) -> tuple[Contradiction
     )
     found = lost.with_columns(pl.col("key").cast(pl.String)).sort("row", "key", "value")
     return tuple(
-        Contradiction(row, f"{key}={kept}", f"{key}={value}")
+        Conflict(row, f"{key}={kept}", f"{key}={value}")
         for row, key, kept, value in found.select("row", "key", "kept", "value").iter_rows()
     )
 
@@ -249,13 +249,18 @@ def _judge(
     frame = rows.select("key", "value").with_columns(
         fragment=pl.Series(fragment[row]), service=recording.spans["service"][row]
     )
-    frame = frame.filter((pl.col("value").str.len_chars() >= 3) & ~pl.col("value").is_in(PLACEHOLDERS))
+    frame = frame.filter(
+        (pl.col("value").str.len_chars() >= 3) & ~pl.col("value").is_in(PLACEHOLDERS)
+    )
     by_value = frame.group_by("key", "value").agg(
         fragments=pl.col("fragment").n_unique(), services=pl.col("service").n_unique()
     )
     contradictions = (
-        frame.unique(["key", "fragment", "value"]).group_by("key", "fragment").len()
-        .group_by("key").agg(several=(pl.col("len") > 1).mean())
+        frame.unique(["key", "fragment", "value"])
+        .group_by("key", "fragment")
+        .len()
+        .group_by("key")
+        .agg(several=(pl.col("len") > 1).mean())
     )
     figures = (
         by_value.group_by("key")
@@ -283,6 +288,6 @@ def _judge(
 
 
 def value_texts(values: KeyValues, codes: np.ndarray) -> list[str]:
-    """"name=text" of value codes, for people."""
+    """ "name=text" of value codes, for people."""
     chosen = values.texts[codes.tolist()]
     return [f"{name}={text}" for name, text in chosen.select("name", "text").iter_rows()]

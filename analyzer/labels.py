@@ -12,7 +12,6 @@ _NAMING = ("service", "name", "operation", "destination", "http_method", "http_r
 _VERBS = {"send": "publish", "create": "publish", "process": "process", "receive": "receive"}
 
 
-
 def _codes(shortest: int) -> str:
     """Capitals and digits, at least one digit, at least `shortest` long; Rust's expressions
     have no look-ahead, so the place of the last digit is spelled out."""
@@ -79,7 +78,13 @@ def _cap(named: pl.DataFrame, codes: Ints) -> pl.DataFrame:
         return named
     counts = pl.Series("code", codes).value_counts().sort("code")["count"]
     rank = named.with_columns(count=counts).with_columns(
-        rank=pl.struct(-pl.col("count").sum().over("service", "operation").cast(pl.Int64), "service", "operation").rank("dense")
+        rank=pl.struct(
+            -pl.col("count").sum().over("service", "operation").cast(pl.Int64),
+            "service",
+            "operation",
+        ).rank("dense")
     )
     kept = pl.col("rank") <= MAX_LABELS
-    return rank.select("service", operation=pl.when(kept).then("operation").otherwise(pl.lit(OTHER)))
+    return rank.select(
+        "service", operation=pl.when(kept).then("operation").otherwise(pl.lit(OTHER))
+    )

@@ -86,7 +86,9 @@ def instance_names(table: StepTable, labels: pl.DataFrame, orphaned: Flags) -> p
         guess = ints(found["workflow"])
         label[lost] = np.where(guess >= 0, guess, label[lost])
     names = labels.select(
-        pl.concat_str(pl.col("service").cast(pl.String), pl.lit(": "), pl.col("operation").cast(pl.String))
+        pl.concat_str(
+            pl.col("service").cast(pl.String), pl.lit(": "), pl.col("operation").cast(pl.String)
+        )
     ).to_series()
     return names[label].alias("workflow")
 
@@ -113,7 +115,8 @@ def variants(table: StepTable) -> pl.Series:
     instance = np.concatenate([table.instance[table.source], table.instance[roots]])
     pairs = pl.DataFrame({"instance": instance, "code": code}).unique()
     hashed = pairs.with_columns(
-        pl.col("code") * pl.lit(0x9E3779B97F4A7C15, pl.UInt64) ^ (pl.col("code") * pl.lit(0xC2B2AE3D27D4EB4F, pl.UInt64) // 2**29)
+        pl.col("code") * pl.lit(0x9E3779B97F4A7C15, pl.UInt64)
+        ^ (pl.col("code") * pl.lit(0xC2B2AE3D27D4EB4F, pl.UInt64) // 2**29)
     )
     sums = np.zeros(table.instances, dtype=np.uint64)
     np.add.at(sums, hashed["instance"].to_numpy(), hashed["code"].to_numpy())
@@ -122,4 +125,4 @@ def variants(table: StepTable) -> pl.Series:
 
 def sends(table: StepTable) -> Flags:
     """Steps that send a message."""
-    return table.role == Role.SEND
+    return np.asarray(table.role == Role.SEND)

@@ -68,7 +68,9 @@ def analyze_recording(
     instances = with_states(base, detections, context)
     tell("coupling")
     steps = step_frame(context.table, context.spans, context.labels)
-    untyped = edge_frame(context.table, pl.Series([None] * len(context.table.source), dtype=pl.Categorical()))
+    untyped = edge_frame(
+        context.table, pl.Series([None] * len(context.table.source), dtype=pl.Categorical())
+    )
     kinds = coupling.edge_kinds(steps, untyped, recording.spans)
     edges = untyped.with_columns(kind=kinds.cast(pl.Categorical()))
     crossed = coupling.Crossed(steps, edges)
@@ -114,7 +116,9 @@ def build_context(
     configured = [key for key in keys if key != AUTO]
     stitching = stitch(recording, index, role, parse_keys(configured))
     found = discover(recording, stitching.fragment)
-    found = tuple(one for one in found if one.key not in {key.partition("=")[0] for key in configured})
+    found = tuple(
+        one for one in found if one.key not in {key.partition("=")[0] for key in configured}
+    )
     if AUTO in keys and found:
         accepted = [*configured, *(one.key for one in found)]
         stitching, found = stitch(recording, index, role, parse_keys(accepted)), ()
@@ -186,5 +190,3 @@ def _by_service(spans: pl.DataFrame) -> pl.DataFrame:
         .select(pl.col("service").cast(pl.String).alias("name"), "spans", "errors", "last_ns")
         .sort("name")
     )
-
-

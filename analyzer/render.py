@@ -39,9 +39,7 @@ def _names(instances: pl.DataFrame, codes: pl.Series) -> _Names:
     chosen = codes.unique().sort()
     part = instances.select("id", "workflow", "trace_ids")[chosen.to_numpy()]
     keys = chosen.to_list()
-    return _Names(
-        *(dict(zip(keys, part[name].to_list(), strict=True)) for name in part.columns)
-    )
+    return _Names(*(dict(zip(keys, part[name].to_list(), strict=True)) for name in part.columns))
 
 
 def _render(context: Context, detection: Detection, instances: pl.DataFrame) -> list[Finding]:
@@ -111,4 +109,5 @@ def _destination(context: Context, row: Row) -> str | None:
     step = int(row["step"])
     if step < 0:
         return None
-    return context.spans["destination"][int(context.table.row[step])]
+    place = context.spans["destination"][int(context.table.row[step])]
+    return None if place is None else str(place)

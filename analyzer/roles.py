@@ -60,7 +60,7 @@ def _uninstrumented_call(spans: pl.DataFrame, kind: Ints, index: SpanIndex) -> F
     is_database = flags(spans["db_system"].is_not_null())
     # a server of the same service below it is instrumented too
     has_child[parent[kind[child] == Kind.SERVER]] = True
-    return (kind == Kind.CLIENT) & ~has_child & ~is_database
+    return np.asarray((kind == Kind.CLIENT) & ~has_child & ~is_database)
 
 
 def plain_receive(spans: pl.DataFrame, role: Ints) -> Flags:
@@ -85,6 +85,7 @@ def plain_receive(spans: pl.DataFrame, role: Ints) -> Flags:
     )
     is_receive = pl.col("role") == Role.RECEIVE
     return flags(
-        joined.select(is_receive & (pl.col("empty") | pl.col("processed").is_not_null()))
-        .to_series()
+        joined.select(
+            is_receive & (pl.col("empty") | pl.col("processed").is_not_null())
+        ).to_series()
     )

@@ -54,9 +54,7 @@ class StepTable:
         return len(self.component)
 
 
-def step_rows(
-    spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stitching
-) -> Flags:
+def step_rows(spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stitching) -> Flags:
     """Which spans are steps: boundary spans, without what only repeats or transports one."""
     service, destination = ints(spans["service"]), ints(spans["destination"])
     parent = index.parent
@@ -71,7 +69,7 @@ def step_rows(
     is_step &= ~wrapped
     is_step &= ~_empty_twins(spans, index, role, stitching.messages)
     is_step &= ~_batch_sends(index, role)
-    return is_step & ~_transports(index, role, stitching)
+    return np.asarray(is_step & ~_transports(index, role, stitching))
 
 
 def _batch_sends(index: SpanIndex, role: Ints) -> Flags:
@@ -187,9 +185,7 @@ def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Flags:
     return failed
 
 
-def _membership(
-    index: SpanIndex, stitching: Stitching, is_step: Flags
-) -> tuple[Ints, Ints, Flags]:
+def _membership(index: SpanIndex, stitching: Stitching, is_step: Flags) -> tuple[Ints, Ints, Flags]:
     """(component, row, shared) of every step; the steps of a batch stand in each instance that
     the batch took a message from."""
     rows = np.flatnonzero(is_step)
@@ -200,9 +196,7 @@ def _membership(
     )
     batch &= is_step[messages.target] | ~_has_step(component, is_step)[component[messages.target]]
     pairs = np.unique(
-        np.stack(
-            [component[messages.target[batch]], component[messages.source[batch]]], axis=1
-        ),
+        np.stack([component[messages.target[batch]], component[messages.source[batch]]], axis=1),
         axis=0,
     )
     # a batch that only hands on has steps of its own elsewhere: nothing of it is shared
@@ -262,9 +256,7 @@ def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Eviden
     return _strongest(Evidence(source[keep], target[keep], tier[keep])), received
 
 
-def _receipts(
-    spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: Ints
-) -> pl.DataFrame:
+def _receipts(spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: Ints) -> pl.DataFrame:
     """Sends whose message a service received in a span that is no step: columns step, service."""
     messages = stitching.messages
     mere = ~is_step[messages.target]
@@ -344,7 +336,11 @@ def _with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> 
     rest = wanted.join(matched, on="step", how="anti").sort("start", "step")
     before = inside.sort("start", "step")
     in_time = rest.join_asof(
-        before, on="start", by="instance", suffix="_source", allow_exact_matches=False,
+        before,
+        on="start",
+        by="instance",
+        suffix="_source",
+        allow_exact_matches=False,
         check_sortedness=False,
     ).drop_nulls("step_source")
     names = ["step_source", "step"]

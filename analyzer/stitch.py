@@ -13,22 +13,13 @@ from scipy.sparse.csgraph import connected_components
 from analyzer.codes import Flags, Ints, encode, ints, jump
 from analyzer.evidence import Evidence, Tier, message_evidence
 from analyzer.index import SpanIndex
-from analyzer.keys import Key, KeyValues, key_values
+from analyzer.keys import Conflict, Key, KeyValues, key_values
 from analyzer.roles import Role
 from collectors.recording import Recording
 from collectors.schema import Kind
 
 QUARANTINE_FLOOR = 50  # fragments a key value may always join
 QUARANTINE_FACTOR = 10  # times the 99th percentile of its peers
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A union that was refused, because it would have put two values of one key together."""
-
-    row: int  # the span that carries the refused value
-    kept: str
-    refused: str
 
 
 @dataclass(frozen=True)
@@ -302,9 +293,11 @@ def _join_by_keys(fragment: Ints, values: KeyValues) -> tuple[Ints, list[Conflic
     inside = np.isin(component[values.row], ints(torn))
     by_strong = _unite(fragment, _subset(values, strong))
     weak = inside & ~strong
-    ends = pl.DataFrame(
-        {"value": values.value[weak], "c": by_strong[values.row[weak]]}
-    ).group_by("value").agg(n=pl.col("c").n_unique())
+    ends = (
+        pl.DataFrame({"value": values.value[weak], "c": by_strong[values.row[weak]]})
+        .group_by("value")
+        .agg(n=pl.col("c").n_unique())
+    )
     bridging = ints(ends.filter(pl.col("n") > 1)["value"])
     refused = weak & np.isin(values.value, bridging)
     if not refused.any():

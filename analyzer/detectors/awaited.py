@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from analyzer.context import Context
@@ -142,7 +143,7 @@ def _cause(context: Context) -> pl.Expr:
         .then(pl.lit("sampled-out"))
         .when(pl.col("received"))
         .then(pl.lit("not-processed"))
-        .when((pl.col("verdict") == "late"))
+        .when(pl.col("verdict") == "late")
         .then(pl.lit("slow"))
         .when(pl.col("message") & (pl.col("verdict") == "stuck"))
         .then(pl.lit("lost"))
@@ -162,7 +163,7 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         "waiting": f"{after} has not come yet after {before}; {age}, {usual}",
         "late": f"{after} is late: {age} after {before}; {usual}",
         "stuck": f"{after} never came: {age} after {before}; {usual}",
-        "missing-step": f"{after} did not happen although {before} did{_also(context, row)}; {usual}",
+        "missing-step": _missing_text(context, row, before, after, usual),
         "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
         "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",
         "backlog": f"{plural(n, 'instance')} late together at {after}, after {before}; {usual}",
@@ -174,6 +175,18 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         evidence=span_evidence(context, row["step"], "sent" if row["message"] else "last-seen"),
         needs=needs_of_absence(context, row),
     )
+
+
+def _missing_text(context: Context, row: Row, before: str, after: str, usual: str) -> str:
+    others = _also(context, row)
+    last = name_of(context, int(context.table.label[_last_step(context, int(row["instance"]))]))
+    reached = f"; the last that happened was {last}" if last != before else ""
+    return f"{after} did not happen although {before} did{others}{reached}; {usual}"
+
+
+def _last_step(context: Context, instance: int) -> int:
+    """Position of the step of an instance that began last: steps are sorted by start."""
+    return int(np.searchsorted(context.table.instance, instance, "right")) - 1
 
 
 def _dark_text(context: Context, row: Row, n: int, before: str, after: str) -> str:

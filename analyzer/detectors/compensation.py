@@ -31,7 +31,9 @@ STEMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("schedul", ("unschedul", "cancel")),
 )
 # Words of an event after which work is taken back.
-FAILURE = re.compile(r"(fail|reject|declin|deni|cancel|abort|expir|timeout|timed|error|refus|invalid)")
+FAILURE = re.compile(
+    r"(fail|reject|declin|deni|cancel|abort|expir|timeout|timed|error|refus|invalid)"
+)
 MIN_TOGETHER = 2  # instances that show both, the doing first
 USUAL = 0.5  # share of rolled-back instances in which the partner comes
 
@@ -77,7 +79,9 @@ def _verbs(context: Context) -> list[tuple[int, str, str, tuple[str, ...]]]:
     for label, (service, operation) in enumerate(context.labels.iter_rows()):
         parts = tokens(operation)
         for position, word in enumerate(parts):
-            stem = next((one for one in sorted(stems, key=len, reverse=True) if word.startswith(one)), None)
+            stem = next(
+                (one for one in sorted(stems, key=len, reverse=True) if word.startswith(one)), None
+            )
             if stem is not None:
                 rest = tuple(part for at, part in enumerate(parts) if at != position)
                 found.append((label, service, stem, rest))
@@ -107,7 +111,7 @@ def compensation(context: Context, pairs: tuple[Pair, ...]) -> Detection:
     instances = [set(table.instance[table.label == pair.undo].tolist()) for pair in pairs]
     rolled_back = set().union(*instances) & _troubled(context)
     rows: list[tuple[int, str, int, int, int]] = []
-    open_pairs = {one: [] for one in rolled_back}
+    open_pairs: dict[int, list[Pair]] = {one: [] for one in rolled_back}
     for pair in pairs:
         done = set(table.instance[table.label == pair.do].tolist()) & rolled_back
         undone = set(table.instance[table.label == pair.undo].tolist())
@@ -141,9 +145,15 @@ def _detection(context: Context, frame: pl.DataFrame) -> Detection:
     return Detection(
         verdicts(
             frame,
-            kind=pl.when(incomplete).then(pl.lit("incomplete-compensation")).otherwise(pl.lit("compensated")),
-            state=pl.when(incomplete).then(pl.lit(State.STUCK.value)).otherwise(pl.lit(State.COMPENSATED.value)),
-            severity=pl.when(incomplete).then(pl.lit(Severity.ERROR.value)).otherwise(pl.lit(Severity.NOTE.value)),
+            kind=pl.when(incomplete)
+            .then(pl.lit("incomplete-compensation"))
+            .otherwise(pl.lit("compensated")),
+            state=pl.when(incomplete)
+            .then(pl.lit(State.STUCK.value))
+            .otherwise(pl.lit(State.COMPENSATED.value)),
+            severity=pl.when(incomplete)
+            .then(pl.lit(Severity.ERROR.value))
+            .otherwise(pl.lit(Severity.NOTE.value)),
             confidence=pl.lit(0.9),
             cause=pl.when(incomplete).then(pl.lit("partial")).otherwise(pl.lit("compensated")),
         ),

@@ -53,9 +53,7 @@ def duplicate_delivery(context: Context) -> Detection:
         since_ns=pl.col("start").get(1, null_on_oob=True),
         gap=pl.col("start").get(1, null_on_oob=True) - pl.col("end").first(),
     )
-    usual = per_message.group_by("label").agg(
-        share=(pl.col("times") > 1).mean(), messages=pl.len()
-    )
+    usual = per_message.group_by("label").agg(share=(pl.col("times") > 1).mean(), messages=pl.len())
     judged = per_message.join(usual, on="label", maintain_order="left")
     twice = judged.filter(
         (pl.col("times") > 1)
@@ -70,7 +68,9 @@ def duplicate_delivery(context: Context) -> Detection:
             kind=pl.lit("duplicate-delivery"),
             severity=pl.lit(Severity.WARNING.value),
             confidence=pl.lit(0.95),
-            cause=pl.when(pl.col("gap") < 0).then(pl.lit("concurrent")).otherwise(pl.lit("redelivered")),
+            cause=pl.when(pl.col("gap") < 0)
+            .then(pl.lit("concurrent"))
+            .otherwise(pl.lit("redelivered")),
             group=pl.concat_str(pl.lit("duplicate:"), "label"),
         ),
         lambda row, n: _explain_duplicate(context, row, n),
@@ -90,9 +90,11 @@ def _explain_duplicate(context: Context, row: Row, n: int) -> Words:
 
 
 def retry_storm(context: Context) -> Detection:
-    """STORM failed attempts or more at one step of one instance, or a delivery count that says so."""
+    """STORM failed attempts or more at one step of one instance, or a delivery count of STORM."""
     table, spans = context.table, context.spans
-    consumes = np.flatnonzero(np.isin(table.role, (Role.PROCESS, Role.RECEIVE, Role.CALL, Role.REQUEST)))
+    consumes = np.flatnonzero(
+        np.isin(table.role, (Role.PROCESS, Role.RECEIVE, Role.CALL, Role.REQUEST))
+    )
     attempts = ints(spans["delivery_attempt"], 0)[table.row[consumes]]
     frame = pl.DataFrame(
         {

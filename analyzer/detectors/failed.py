@@ -63,9 +63,13 @@ def failed(context: Context, dead: Ints) -> Detection:
         verdicts(
             frame,
             kind=pl.lit("failed"),
-            state=pl.when("pending").then(pl.lit(State.RUNNING.value)).otherwise(pl.lit(State.FAILED.value)),
-            severity=pl.when("pending").then(pl.lit(Severity.NOTE.value))
-            .when("client_error").then(pl.lit(Severity.WARNING.value))
+            state=pl.when("pending")
+            .then(pl.lit(State.RUNNING.value))
+            .otherwise(pl.lit(State.FAILED.value)),
+            severity=pl.when("pending")
+            .then(pl.lit(Severity.NOTE.value))
+            .when("client_error")
+            .then(pl.lit(Severity.WARNING.value))
             .otherwise(pl.lit(Severity.ERROR.value)),
             confidence=pl.when("pending").then(0.5).otherwise(0.95),
             cause=cause,
@@ -256,5 +260,9 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         for at_row, role in ((int(context.table.row[row["step"]]), "failed"), (origin, "origin"))
     )
     cause = Cause(str(row["cause"]), float(row["confidence"]), tuple(why))
-    return Words(text, (cause,), evidence[: 1 if evidence[0].span_id == evidence[1].span_id else 2],
-                 service=callee or row["origin_service"])
+    return Words(
+        text,
+        (cause,),
+        evidence[: 1 if evidence[0].span_id == evidence[1].span_id else 2],
+        service=callee or row["origin_service"],
+    )

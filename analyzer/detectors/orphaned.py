@@ -79,12 +79,17 @@ def orphaned(context: Context) -> Detection:
             state=pl.when(still_open)
             .then(pl.lit(State.RUNNING.value))
             .otherwise(pl.lit(State.ORPHANED.value)),
-            severity=pl.when(note).then(pl.lit(Severity.NOTE.value)).otherwise(pl.lit(Severity.WARNING.value)),
+            severity=pl.when(note)
+            .then(pl.lit(Severity.NOTE.value))
+            .otherwise(pl.lit(Severity.WARNING.value)),
             confidence=pl.when(note).then(0.6).otherwise(0.9),
             cause=cause,
             # one library that drops the context does so for every destination
             group=pl.concat_str(
-                pl.lit("orphan:"), pl.when("always").then("service").otherwise("label"), pl.lit(":"), cause
+                pl.lit("orphan:"),
+                pl.when("always").then("service").otherwise("label"),
+                pl.lit(":"),
+                cause,
             ),
         ),
         lambda row, n: _explain(context, row, n),
@@ -112,9 +117,16 @@ def _known_destinations(context: Context) -> np.ndarray:
     lost = (table.role == Role.SEND) & ~table.received & ~context.followed
     sends = places[table.row[np.flatnonzero(lost)]].drop_nulls().unique()
     topics = pl.DataFrame({"place": places}).select(pl.col("place").str.split(","))
-    return topics.select(
-        pl.col("place").list.eval(pl.element().is_in(sends.implode())).list.any().fill_null(False)
-    ).to_series().to_numpy()
+    return (
+        topics.select(
+            pl.col("place")
+            .list.eval(pl.element().is_in(sends.implode()))
+            .list.any()
+            .fill_null(False)
+        )
+        .to_series()
+        .to_numpy()
+    )
 
 
 def _explain(context: Context, row: Row, n: int) -> Words:

@@ -64,7 +64,10 @@ def unconsumed(context: Context) -> Detection:
             cause=cause,
             # one library that drops the context does so for every destination
             group=pl.concat_str(
-                pl.lit("unconsumed:"), pl.when(broken).then("service").otherwise("label"), pl.lit(":"), cause
+                pl.lit("unconsumed:"),
+                pl.when(broken).then("service").otherwise("label"),
+                pl.lit(":"),
+                cause,
             ),
         ),
         lambda row_, n: _explain(context, row_, n),

@@ -35,7 +35,9 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
     active = f"{service} did this {later:,} more times later" if later else ""
     causes = []
     if row["crashed"]:
-        text = f"{plural(row['crashed'], 'span')} of {service} name a parent that was never exported"
+        text = (
+            f"{plural(row['crashed'], 'span')} of {service} name a parent that was never exported"
+        )
         causes.append(Cause("crashed", 0.9, (text,), ()))
     if row["dark"]:
         text = f"{service} did nothing of the kind for {_silence(context, row)}"
@@ -57,7 +59,9 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
         causes.append(Cause(name, 0.6, (f"only {spell(row['age_ns'])} old",), against))
     if row["message"] and row["verdict"] == "stuck" and not causes:
         excluded = ("not sampled", "no unlinked consumer span fits")
-        causes.append(Cause("lost", 0.85 if later >= 3 else 0.6, (*filter(None, [active]), *excluded)))
+        causes.append(
+            Cause("lost", 0.85 if later >= 3 else 0.6, (*filter(None, [active]), *excluded))
+        )
     if not row["message"] and row["truncated"]:
         text = "nothing of what usually follows came; no other outcome was seen instead"
         window = ("the cases lie together in time: a fault window",) if row["clustered"] else ()
