@@ -79,6 +79,7 @@ def test_node_link_json_keeps_the_names(name: str) -> None:
     assert nx.utils.graphs_equal(again, graph)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pydot's own, of pyparsing
 @names
 def test_dot_is_read_by_a_dot_parser(name: str) -> None:
     pydot = pytest.importorskip("pydot")

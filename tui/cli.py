@@ -114,7 +114,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits by itself where a pipe breaks in its hands
         _abandon_stdout()
         return 128 + signal.SIGPIPE
     except Exception as error:

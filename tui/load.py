@@ -85,9 +85,13 @@ def _read(sources: tuple[str, ...]) -> Any:
 
 def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
     from analyzer import analyze
+    from analyzer.keys import KeySyntaxError
 
-    with stages() as stage:
-        return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage)
+    try:
+        with stages() as stage:
+            return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage)
+    except KeySyntaxError as error:
+        raise click.UsageError(f"--key: {error}") from None
 
 
 def nothing_there(analysis: Analysis, request: Request, kept: int | None = None) -> bool:

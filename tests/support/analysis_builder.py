@@ -359,7 +359,8 @@ def hostile_shop(name: str) -> Analysis:
     key = f"{name}={name}"
     steps = (
         Step(name, name, "request", 0, 40 * MS, lost_parent=True),
-        Step(name + "1", name, "send", 5 * MS, 10 * MS, name, name, after=((0, "sync", "E1", 1.0),)),
+        Step(name + "1", name, "send", 5 * MS, 10 * MS, name, name,
+             after=((0, "sync", "E1", 1.0),)),
         Step(name + "2", name, "process", 40 * MS, 60 * MS, name, name, True,
              after=((1, "event", "E2", 0.99),)),
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # What polars, and so a frame, can hold.
 HOSTILE: dict[str, str] = {
     "ansi colour": "\x1b[31mred\x1b[0m",
@@ -109,10 +111,11 @@ FORBIDDEN_RANGES = (
 )
 
 
-def raw_controls(text: str, own: str = "") -> list[str]:
-    """The characters of `text`, line feeds apart, that no output may hold; `own` are ours."""
-    return [
-        repr(char)
-        for char in text
-        if char not in own and any(low <= ord(char) <= high for low, high in FORBIDDEN_RANGES)
-    ]
+_FORBIDDEN = re.compile(
+    "[" + "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in FORBIDDEN_RANGES) + "]"
+)
+
+
+def raw_controls(text: str) -> list[str]:
+    """The characters of `text`, line feeds apart, that no output may hold."""
+    return [repr(char) for char in _FORBIDDEN.findall(text)]

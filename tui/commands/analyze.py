@@ -99,7 +99,8 @@ def _gate(analysis: Analysis, fail_on: str, limits: list[Threshold]) -> bool:
     """Whether a finding or a threshold fails the run; each reason is told on stderr."""
     found = at_or_above(analysis, fail_on)
     if found:
-        note(f"gate: {found:,} findings at or above {fail_on}")
+        noun = "finding" if found == 1 else "findings"
+        note(f"gate: {found:,} {noun} at or above {fail_on}")
     broken = False
     for limit in limits:
         actual = measure(analysis, limit.metric)
