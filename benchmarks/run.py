@@ -188,7 +188,7 @@ def miners(spans: int, rounds: int) -> list[str]:
             say("installing pm4py and r4pm into benchmarks/data/miners")
             subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
             pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, *MINERS, "polars", "pandas", "pyarrow"], check=True)
+            subprocess.run([*pip, "--quiet", *MINERS, "polars", "pandas", "pyarrow"], check=True)
             (home / ".done").touch()
     except subprocess.CalledProcessError as problem:
         return [f"pm4py and r4pm: skipped, {problem}"]
