@@ -48,7 +48,18 @@ def canonical(batch: RawBatch) -> Part:
     columns["quality"] = _quality(columns, table)
     links, link_attributes = _links(batch)
     spans = schema.complete(pl.DataFrame(columns), schema.SPANS)
-    return Part(spans, links, events, attributes, link_attributes)
+    frames = (spans, links, events, attributes, link_attributes)
+    return Part(*(_owning(frame) for frame in frames))
+
+
+def _owning(frame: pl.DataFrame) -> pl.DataFrame:
+    """Texts copied out of the input's buffers: a few would keep all of it in memory."""
+    texts = [
+        pl.Series(column.name, pl.from_arrow(column.to_arrow(compat_level=pl.CompatLevel.oldest())))
+        for column in frame.iter_columns()
+        if column.dtype == pl.String() and column.null_count() < len(column)
+    ]
+    return frame.with_columns(texts)
 
 
 def _typed(name: str, value: pl.Series) -> pl.Series:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.streams import DamagedStream, Stream
@@ -24,12 +23,12 @@ class Framing(StrEnum):
     NONE = "otlp-proto"  # the whole stream is one message
 
 
-@dataclass(frozen=True, slots=True)
 class Torn(Exception):
-    """The stream ends inside a message, or a length is nonsense; bytes left unread."""
+    """The stream ends inside a message, or a length is nonsense; `at` is the byte."""
 
-    at: int
-    detail: str
+    def __init__(self, at: int, detail: str) -> None:
+        super().__init__(f"at byte {at}: {detail}")
+        self.at = at
 
 
 def detect_framing(head: bytes, complete: bool) -> Framing | None:

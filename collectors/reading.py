@@ -22,6 +22,8 @@ from collectors.streams import DamagedStream, Stream, opened
 
 POOL = 45_000  # spans; with one more batch row numbers still fit 16 bits: sorting is cheap then
 
+COLUMNAR = (Format.PARQUET, Format.ARROW_FILE, Format.ARROW_STREAM)
+
 Progress = Callable[[int, int], None]
 
 
@@ -96,14 +98,18 @@ class _Reading:
         where = Where(source.name)
         try:
             with opened(source, self._tell) as stream:
-                for batch in self._batches(source, stream):
+                kind = detect(stream.peek())
+                if kind in COLUMNAR:
+                    yield from self._columnar(source, stream, Format(kind))
+                    return
+                for batch in self._batches(source, stream, kind):
                     yield from self._pool.add(batch)
         except DamagedStream as error:
             self.ledger.reject(where, "damaged-compression", f"{error}; what came before was kept")
         except LineTooLong as error:
             self.ledger.reject(Where(source.name, error.line), "line-too-long", str(error))
         except Torn as torn:
-            self.ledger.reject(where, "torn-message", f"at byte {torn.at}: {torn.detail}")
+            self.ledger.reject(where, "torn-message", str(torn))
 
     def finish(self) -> Iterator[Part]:
         """What had to wait for the last source."""
@@ -116,9 +122,24 @@ class _Reading:
         if len(self._documents.builder) >= least:
             yield self._documents.take()
 
-    def _batches(self, source: Source, stream: Stream) -> Iterator[RawBatch]:
+    def _columnar(self, source: Source, stream: Stream, kind: Format) -> Iterator[Part]:
+        from collectors import columnar
+
+        self.ledger.format(kind.value)
+        plain = source.path is not None and stream.plain
+        try:
+            data = source.path if plain and source.path else columnar.held(stream)
+            if kind is Format.PARQUET:
+                yield from columnar.read_parquet(data)
+            else:
+                yield from columnar.read_ipc(data, stream=kind is Format.ARROW_STREAM)
+        except columnar.Malformed as error:
+            self.ledger.reject(Where(source.name), f"invalid-{kind.value}", str(error))
+
+    def _batches(
+        self, source: Source, stream: Stream, kind: Format | Framing
+    ) -> Iterator[RawBatch]:
         head = stream.peek()
-        kind = detect(head)
         if isinstance(kind, Framing):
             yield from self._protobuf(source, stream, kind)
         elif kind is Format.TEXT and (source.chosen or is_json(head)):

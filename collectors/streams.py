@@ -32,9 +32,10 @@ class DamagedStream(Exception):
 class Stream:
     """Plain bytes with a look ahead."""
 
-    def __init__(self, raw: Readable) -> None:
+    def __init__(self, raw: Readable, *, plain: bool = False) -> None:
         self._raw = raw
         self._head = b""
+        self.plain = plain  # the bytes of the file itself
 
     def peek(self, size: int = HEAD) -> bytes:
         """The first bytes that are still to be read; fewer only at the end."""
@@ -122,4 +123,4 @@ def _plain(raw: _Counted) -> Stream:
 
         reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
         return Stream(_Guarded(reader.stream_reader(buffered, read_across_frames=True)))
-    return Stream(buffered)
+    return Stream(buffered, plain=True)
