@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -eu -c
-.PHONY: help demo test check fast format lint types contracts bench bench-quick score clean
+.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score clean
 
 PYTHON ?= python3
 # Words added to the pytest command: make test ARGS="-k kafka"
@@ -38,10 +38,15 @@ format: $(DEV) ## fail where ruff would format differently
 lint: $(DEV) ## ruff's rules
 	$(PY) -m ruff check .
 
-types: $(DEV) ## mypy --strict and pyright
+types: mypy pyright ## mypy --strict and pyright
+
+mypy: $(DEV)
 	$(PY) -m mypy
 	$(PY) -m mypy benchmarks
-	$(PY) -m pyright
+
+# On its first run pyright fetches its own JavaScript from the npm registry.
+pyright: $(DEV)
+	$(PY) -m pyright --pythonpath $(PY)
 
 contracts: $(TEST) ## imports go one way: collectors -> analyzer -> tui
 	.venv/bin/lint-imports
