@@ -143,17 +143,39 @@ def _next_attempts(context: Context) -> pl.DataFrame:
             "error": table.error[tries],
         }
     )
-    pairs = frame.filter("error").join(frame, on=["instance", "place"], suffix="_next")
-    related = (
-        (pl.col("origin") == pl.col("origin_next"))
-        | (pl.col("sender_next") == pl.col("step"))
-        | (pl.col("origin_next") < 0)
-    )
+    errors, place = frame.filter("error"), ["instance", "place"]
+    sent_on = errors.join(
+        frame.select("instance", "place", step="sender", next="start"), on=["step", *place]
+    ).filter(pl.col("next") > pl.col("start"))
+    found = [
+        sent_on.select("step", "label", "end", "next"),
+        _following(errors, frame, [*place, "origin"]),
+        _following(errors, frame.filter(pl.col("origin") < 0), place),
+    ]
     return (
-        pairs.filter((pl.col("start_next") > pl.col("start")) & related)
+        pl.concat(found)
         .group_by("step", "label")
-        .agg(pause=(pl.col("start_next") - pl.col("end")).min())
+        .agg(pause=(pl.col("next") - pl.col("end")).min())
         .sort("step")
+    )
+
+
+def _following(errors: pl.DataFrame, attempts: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Errors with the start of the next of `attempts` that has the same `key`: columns step,
+    label, end, next. No join of all pairs: one instance may fail a hundred thousand times."""
+    left = errors.sort("start", "step")
+    right = attempts.select(*key, start="start", next="start").sort("start")
+    return (
+        left.join_asof(
+            right,
+            on="start",
+            by=key,
+            strategy="forward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .drop_nulls("next")
+        .select("step", "label", "end", "next")
     )
 
 
