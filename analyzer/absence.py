@@ -11,7 +11,6 @@ from analyzer.flow import (
     MIN_HISTORY,
     absences,
     burst,
-    followed,
     wilson,
 )
 
@@ -210,7 +209,7 @@ def _operations(context: Context, labels: pl.Series) -> pl.DataFrame:
     """Columns step, a, c: labels of the steps after, and of the spans inside, each step whose
     label is among `labels`."""
     table = context.table
-    after = followed(table).select("step", "a", c="b").filter(pl.col("a").is_in(labels.implode()))
+    after = context.pairs.select("step", "a", c="b").filter(pl.col("a").is_in(labels.implode()))
     wanted = np.zeros(len(context.labels), dtype=np.bool_)
     wanted[ints(labels)] = True
     inside = np.flatnonzero(context.owner >= 0)
@@ -242,7 +241,7 @@ def _with_truncation(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """
     inside = ~pl.col("message")
     core = context.transitions.filter(~pl.col("message")).select("a", b="b", usual="p50_ns")
-    shown = followed(context.table).filter(~pl.col("message")).select("step", "a", "b")
+    shown = context.pairs.filter(~pl.col("message")).select("step", "a", "b")
     touched = frame.filter(inside).select("step").unique()
     last = (
         shown.join(touched, on="step", how="semi")

@@ -45,9 +45,13 @@ def mix(*parts: Words) -> Words:
 
 def encode(values: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
     """(code of each value, row of first appearance of each code); codes count up from 0."""
+    codes, count = _codes(values)
+    return codes, first_rows(codes, count)
+
+
+def _codes(values: npt.NDArray[np.generic]) -> tuple[Ints, int]:
     encoded = pc.dictionary_encode(pa.array(values))
-    codes = encoded.indices.to_numpy().astype(np.int64)
-    return codes, first_rows(codes, len(encoded.dictionary))
+    return encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)
 
 
 def first_rows(codes: Ints, count: int) -> Ints:
@@ -59,12 +63,20 @@ def first_rows(codes: Ints, count: int) -> Ints:
 
 def combine(*columns: Ints) -> tuple[Ints, Ints]:
     """Dictionary codes of the rows' tuples, exactly; see `encode`."""
-    codes, first = encode(columns[0])
+    codes, count = _codes(columns[0])
     for column in columns[1:]:
-        other, _ = encode(column)
-        width = int(other.max(initial=0)) + 1
-        codes, first = encode(codes * width + other)
-    return codes, first
+        if len(column) and column.min() == column.max():
+            continue  # a column that says nothing: most attributes are absent everywhere
+        other, width = _codes(column)
+        codes, count = _codes(codes * width + other)
+    return codes, first_rows(codes, count)
+
+
+def distinct(columns: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+    """The distinct pairs of two non-negative columns, sorted by the first, then the second."""
+    width = int(columns[1].max(initial=0)) + 1
+    packed = np.sort(pc.unique(pa.array(columns[0] * width + columns[1])).to_numpy())
+    return packed // width, packed % width
 
 
 def trace_codes(hi: Words, lo: Words) -> tuple[Ints, Ints]:

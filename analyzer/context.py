@@ -28,6 +28,7 @@ class Context:
     table: StepTable
     labels: pl.DataFrame  # service, operation by label code
     label_service: Ints  # code of the service of each label
+    pairs: pl.DataFrame  # what `flow.followed` says of the steps
     transitions: pl.DataFrame
     now_ns: int
 

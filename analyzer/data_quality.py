@@ -17,12 +17,12 @@ from collectors.schema import Kind, Quality
 SKEW_NS = 10_000_000  # less is the rounding of clocks and emitters
 
 
-def data_notes(context: Context, strays: int) -> tuple[DataNote, ...]:
-    """Notes in the order in which they matter."""
+def data_notes(context: Context, silent: pl.DataFrame, strays: int) -> tuple[DataNote, ...]:
+    """Notes in the order in which they matter. `silent`: what `silent_callees` says."""
     notes = [
         *_missing_parents(context),
         *_links(context),
-        *_silent(context),
+        *_silent(silent),
         *_sampling(context),
         *_unlinked(context),
         *_skew(context),
@@ -120,8 +120,7 @@ def _not_emitting(context: Context, calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _silent(context: Context) -> list[DataNote]:
-    calls = silent_callees(context)
+def _silent(calls: pl.DataFrame) -> list[DataNote]:
     notes = []
     grouped = calls.group_by("target").agg(
         n=pl.len(),

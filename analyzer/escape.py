@@ -161,7 +161,7 @@ def _github_property(text: str) -> str:
 
 
 def _mermaid(text: str) -> str:
-    return re.sub(r"[^\w\s./-]", _mermaid_entity, text, flags=re.ASCII)
+    return re.sub(r"[^\w\s.,/-]", _mermaid_entity, text, flags=re.ASCII)
 
 
 def _mermaid_entity(match: re.Match[str]) -> str:

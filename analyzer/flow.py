@@ -69,9 +69,11 @@ def followed(table: StepTable) -> pl.DataFrame:
     return frame.unique(["step", "b"], keep="first", maintain_order=True)
 
 
-def learn(table: StepTable) -> pl.DataFrame:
-    """Transitions with their shares and deadlines; shape TRANSITIONS, sorted by (a, b)."""
-    pairs = followed(table)
+def learn(table: StepTable, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Transitions with their shares and deadlines; shape TRANSITIONS, sorted by (a, b).
+
+    `pairs`: what `followed` says of the table.
+    """
     wait = pl.col("wait")
     grouped = (
         pairs.group_by("a", "b", "message")

@@ -12,6 +12,18 @@ from analyzer.finding import Finding, State, WaitingFor
 
 # The spans that best say where an absent step would have followed.
 _ANCHOR_ROLES = ("last-seen", "sent", "send", "producer", "publish", "parent")
+# Kinds whose `waiting_for` is something that did not come; of others it is the place.
+_ABSENCE = frozenset(
+    {
+        "stuck",
+        "late",
+        "missing-step",
+        "unconsumed-message",
+        "incomplete-compensation",
+        "backlog",
+        "consumer-dark",
+    }
+)
 _WAITING = (State.STUCK, State.LATE, State.WAITING)
 
 
@@ -60,7 +72,7 @@ def expected_steps(instance: Instance) -> list[tuple[WaitingFor, Finding | None]
     """The steps that findings of this instance miss, worst finding first, each named once."""
     found: dict[WaitingFor, Finding | None] = {}
     for finding in sorted(instance.findings, key=lambda f: f.sort_key):
-        if any(_parts(finding.waiting_for)):
+        if finding.kind in _ABSENCE and any(_parts(finding.waiting_for)):
             found.setdefault(finding.waiting_for, finding)
     fields = instance.fields
     if not found and fields["state"] in _WAITING:
@@ -206,7 +218,7 @@ def _add_expected(graph: nx.DiGraph[int], instance: Instance) -> None:
         anchor = _anchor(graph, finding)
         values = {
             "service": waiting.service,
-            "operation": waiting.step or waiting.destination or "next step",
+            "operation": waiting.step or f"process {waiting.destination or 'next step'}",
             "destination": waiting.destination,
             "kind": "expected",
             "state": "expected",

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from analyzer.analysis import INSTANCES
-from analyzer.codes import Ints, combine, ints
+from analyzer.codes import Ints, combine, distinct, first_rows, ints
 from analyzer.context import Context, trace_hexes
 from analyzer.detection import STATE_ORDER, Detection
 from analyzer.evidence import Tier
@@ -79,20 +79,30 @@ def _as_lists(of: Ints, texts: pl.Series, count: int) -> pl.Series:
 
 
 def _trace_ids(context: Context, rows: Ints, of: Ints, count: int) -> pl.Series:
-    codes, first = combine(of, context.index.trace[rows])
-    del codes
-    order = np.lexsort((rows[first], of[first]))
-    chosen = first[order]
-    return _as_lists(of[chosen], trace_hexes(context.spans, rows[chosen]), count)
+    """Traces of each instance in order of their first span in it.
+
+    Most traces stand in one instance whole: only rows elsewhere than their trace's first row are
+    looked at one by one.
+    """
+    trace, home = context.index.trace[rows], context.index.trace_first
+    home_of = context.table.instance_of_row[home]
+    apart = np.flatnonzero(of != home_of[trace])
+    codes, _ = combine(of[apart], trace[apart]) if len(apart) else (apart, apart)
+    first = apart[first_rows(codes, int(codes.max(initial=-1)) + 1)] if len(apart) else apart
+    whole = np.flatnonzero(home_of >= 0)
+    chosen = np.concatenate([home[whole], rows[first]])
+    owner = np.concatenate([home_of[whole], of[first]])
+    order = np.lexsort((chosen, owner))
+    return _as_lists(owner[order], trace_hexes(context.spans, chosen[order]), count)
 
 
 def _services(context: Context, count: int) -> pl.Series:
     table = context.table
-    codes, first = combine(table.instance, context.label_service[table.label])
-    del codes
-    names = context.spans["service"][table.row[first]].cast(pl.String)
-    frame = pl.DataFrame({"of": table.instance[first], "name": names}).sort("of", "name")
-    return _as_lists(ints(frame["of"]), frame["name"], count)
+    names = context.labels["service"].cast(pl.String).unique().sort()
+    by_name = dict(zip(names.to_list(), range(len(names)), strict=True))
+    of_label = np.array([by_name[one] for one in context.labels["service"].to_list()] or [0])
+    owner, name = distinct((table.instance, of_label[table.label]))
+    return _as_lists(owner, names[name], count)
 
 
 def _keys(context: Context, count: int) -> pl.Series:

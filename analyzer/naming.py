@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints, words
+from analyzer.codes import Flags, Ints, distinct, ints, words
 from analyzer.context import hex_strings, trace_hexes
 from analyzer.evidence import Tier
 from analyzer.index import SpanIndex
 from analyzer.roles import Role
 from analyzer.steps import StepTable
 from analyzer.stitch import Stitching
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def component_ids(spans: pl.DataFrame, index: SpanIndex, stitching: Stitching) -> pl.Series:
@@ -113,13 +115,11 @@ def variants(table: StepTable) -> pl.Series:
     roots = np.flatnonzero(~entered)
     code = np.concatenate([source * size + target, table.label[roots].astype(np.uint64) + 1])
     instance = np.concatenate([table.instance[table.source], table.instance[roots]])
-    pairs = pl.DataFrame({"instance": instance, "code": code}).unique()
-    hashed = pairs.with_columns(
-        pl.col("code") * pl.lit(0x9E3779B97F4A7C15, pl.UInt64)
-        ^ (pl.col("code") * pl.lit(0xC2B2AE3D27D4EB4F, pl.UInt64) // 2**29)
-    )
+    owner, once = distinct((instance, code.astype(np.int64)))
+    mixed = once.astype(np.uint64) * _ODD
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * _ODD
     sums = np.zeros(table.instances, dtype=np.uint64)
-    np.add.at(sums, hashed["instance"].to_numpy(), hashed["code"].to_numpy())
+    np.add.at(sums, owner, mixed ^ (mixed >> np.uint64(32)))
     return hex_strings(sums.reshape(-1, 1)).alias("variant")
 
 

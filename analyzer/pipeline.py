@@ -22,7 +22,7 @@ from analyzer.detectors.failed import failed
 from analyzer.detectors.identity import identity_conflict
 from analyzer.detectors.orphaned import orphaned
 from analyzer.detectors.unconsumed import unconsumed
-from analyzer.flow import label_services, learn
+from analyzer.flow import followed, label_services, learn
 from analyzer.index import build_index
 from analyzer.instances import facts, with_states
 from analyzer.keys import KeyCandidate, discover, parse_keys
@@ -74,12 +74,13 @@ def analyze_recording(
     kinds = coupling.edge_kinds(steps, untyped, recording.spans)
     edges = untyped.with_columns(kind=kinds.cast(pl.Categorical()))
     crossed = coupling.Crossed(steps, edges)
-    service_edges = coupling.service_edges(steps, edges, silent_callees(context), crossed)
+    silent = silent_callees(context)
+    service_edges = coupling.service_edges(steps, edges, silent, crossed)
     services = coupling.services(_by_service(recording.spans), steps, service_edges)
     hotspots = coupling.hotspots(
         steps, edges, instances, service_edges, services, recording.spans, crossed
     )
-    notes = data_notes(context, strays)
+    notes = data_notes(context, silent, strays)
     tell("report")
     return Analysis(
         recording=recording,
@@ -124,6 +125,7 @@ def build_context(
         stitching, found = stitch(recording, index, role, parse_keys(accepted)), ()
     rank = _rank(component_ids(recording.spans, index, stitching))
     table = build_steps(recording.spans, index, role, label, stitching, rank)
+    pairs = followed(table)
     latest, strays = watermark(recording.spans, wall_ns)
     context = Context(
         recording=recording,
@@ -134,7 +136,8 @@ def build_context(
         table=table,
         labels=labels,
         label_service=label_services(labels),
-        transitions=learn(table),
+        pairs=pairs,
+        transitions=learn(table, pairs),
         now_ns=latest if as_of_ns is None else as_of_ns,
     )
     return context, _suggestions(found), strays

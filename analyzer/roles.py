@@ -69,23 +69,13 @@ def plain_receive(spans: pl.DataFrame, role: Ints) -> Flags:
     Such a receive is transport, not a step: one case has the same steps whether its consumer
     polls in batches or is called per message. Empty polls carry nothing at all.
     """
-    frame = pl.DataFrame(
-        {
-            "service": spans["service"],
-            "destination": spans["destination"],
-            "role": role,
-            "empty": spans["batch_count"].eq_missing(0),
-        }
-    )
-    processed = frame.filter(pl.col("role") == Role.PROCESS).select(
-        "service", "destination", processed=True
-    )
-    joined = frame.join(
-        processed.unique(), on=["service", "destination"], how="left", maintain_order="left"
-    )
-    is_receive = pl.col("role") == Role.RECEIVE
-    return flags(
-        joined.select(
-            is_receive & (pl.col("empty") | pl.col("processed").is_not_null())
-        ).to_series()
-    )
+    plain = np.zeros(len(role), dtype=np.bool_)
+    receives, processes = np.flatnonzero(role == Role.RECEIVE), np.flatnonzero(role == Role.PROCESS)
+    place = ["service", "destination"]
+    processed = spans.select(place)[processes].unique()
+    frame = spans.select(*place, empty=pl.col("batch_count").eq_missing(0))[receives]
+    frame = frame.with_columns(row=pl.Series(receives))
+    known = frame.join(processed, on=place, how="semi", nulls_equal=True)
+    plain[ints(known["row"])] = True
+    plain[ints(frame.filter("empty")["row"])] = True
+    return plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, encode, flags, ints, jump
+from analyzer.codes import Flags, Ints, flags, ints, jump
 from analyzer.evidence import CONFIDENCE, Evidence, Tier
 from analyzer.index import SpanIndex
 from analyzer.roles import Role, plain_receive
@@ -142,14 +142,15 @@ def build_steps(
     is_step = step_rows(spans, index, role, stitching)
     start, end = ints(spans["start_ns"]), ints(spans["end_ns"])
     component, row, shared = _membership(index, stitching, is_step)
-    order = np.lexsort((row, start[row], rank[component]))
+    # spans are sorted by start already; shared steps were appended at the end
+    order = np.lexsort((row, rank[component])) if shared.any() else _stable(rank[component])
     component, row, shared = component[order], row[order], shared[order]
-    instance, first = encode(component)
+    instance, first = _runs(component)
     of_component = np.full(int(stitching.component.max(initial=-1)) + 1, -1, dtype=np.int64)
     of_component[component[first]] = np.arange(len(first))
     pairs, received_rows = _row_edges(role, is_step, stitching)
     source, target, tier = _attach(pairs, row, instance, shared, len(role))
-    received = np.isin(row, received_rows)
+    received = received_rows[row]
     receipts = _receipts(spans, stitching, is_step, row)
     table = StepTable(
         instance=instance,
@@ -183,6 +184,17 @@ def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Flags:
     here = (role[above] == Role.RECEIVE) & (service[above] == service[handler])
     failed[above[here]] = True
     return failed
+
+
+def _stable(keys: Ints) -> Ints:
+    return np.argsort(keys, kind="stable")
+
+
+def _runs(values: Ints) -> tuple[Ints, Ints]:
+    """(number of the run of equal values, first position of each run)."""
+    change = np.ones(len(values), dtype=np.bool_)
+    change[1:] = values[1:] != values[:-1]
+    return np.cumsum(change) - 1, np.flatnonzero(change)
 
 
 def _membership(index: SpanIndex, stitching: Stitching, is_step: Flags) -> tuple[Ints, Ints, Flags]:
@@ -221,8 +233,8 @@ def _has_step(component: Ints, is_step: Flags) -> Flags:
     return has
 
 
-def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Evidence, Ints]:
-    """(edges between rows that are steps, rows of sends that some span received).
+def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Evidence, Flags]:
+    """(edges between rows that are steps, by row: sends that some span received).
 
     A consumer hangs on the message it took; its parent counts only where no message is known.
     """
@@ -252,7 +264,8 @@ def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Eviden
     tier = np.concatenate([np.full(int(called.sum()), int(Tier.PARENT)), tier])
     keep = (source >= 0) & (source != target)
     senders = nearest[messages.source]
-    received = np.unique(senders[senders >= 0])
+    received = np.zeros(len(role), dtype=np.bool_)
+    received[senders[senders >= 0]] = True
     return _strongest(Evidence(source[keep], target[keep], tier[keep])), received
 
 
@@ -269,11 +282,20 @@ def _receipts(spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: In
 
 
 def _strongest(pairs: Evidence) -> Evidence:
-    order = np.lexsort((pairs.tier, pairs.source, pairs.target))
-    source, target = pairs.source[order], pairs.target[order]
+    """Each pair once, with its strongest tier. Most targets have one source and need no sort."""
+    several = np.bincount(pairs.target)[pairs.target] > 1 if len(pairs) else np.zeros(0, np.bool_)
+    if not several.any():
+        return pairs
+    single, rest = pairs.where(~several), pairs.where(several)
+    order = np.lexsort((rest.tier, rest.source, rest.target))
+    source, target = rest.source[order], rest.target[order]
     fresh = np.ones(len(order), dtype=np.bool_)
     fresh[1:] = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
-    return Evidence(source[fresh], target[fresh], pairs.tier[order][fresh])
+    return Evidence(
+        np.concatenate([single.source, source[fresh]]),
+        np.concatenate([single.target, target[fresh]]),
+        np.concatenate([single.tier, rest.tier[order][fresh]]),
+    )
 
 
 def _attach(

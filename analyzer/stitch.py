@@ -10,7 +10,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from analyzer.codes import Flags, Ints, encode, ints, jump
+from analyzer.codes import Flags, Ints, distinct, encode, ints, jump
 from analyzer.evidence import Evidence, Tier, message_evidence
 from analyzer.index import SpanIndex
 from analyzer.keys import Conflict, Key, KeyValues, key_values
@@ -101,11 +101,8 @@ def batch_spans(unit: Ints, evidence: Evidence) -> Flags:
     other = unit[evidence.source] != unit[evidence.target]
     if not other.any():
         return batch
-    pairs = np.unique(
-        np.stack([evidence.target[other], unit[evidence.source[other]]], axis=1), axis=0
-    )
-    consumer, count = np.unique(pairs[:, 0], return_counts=True)
-    batch[consumer[count > 1]] = True
+    consumer, _ = distinct((evidence.target[other], unit[evidence.source[other]]))
+    batch[consumer[1:][consumer[1:] == consumer[:-1]]] = True
     return batch
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,25 +87,29 @@ def json_lines(instances: pl.DataFrame) -> Iterator[str]:
 
 def csv_lines(instances: pl.DataFrame) -> Iterator[str]:
     """RFC 4180 with a header and LF; lists are separated by blanks, formulas made inert."""
-    yield _csv_line(COLUMNS)
+    writer = csv.writer(_Echo(), lineterminator="\n")
+    yield writer.writerow(COLUMNS)
     for row in instances.iter_rows(named=True):
         flat = fields(row)
         waiting = flat.pop("waiting_for")
         flat |= {f"waiting_{name}": value for name, value in waiting.items()}
-        yield _csv_line([_csv_cell(flat[name]) for name in COLUMNS])
+        yield writer.writerow([_csv_cell(flat[name]) for name in COLUMNS])
+
+
+class _Echo:
+    """A file for the csv writer that hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
 
 
 def _csv_cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, int):
+        return str(value)
     text = " ".join(value) if isinstance(value, list) else str(value)
     return escape(text, Target.CSV)
-
-
-def _csv_line(cells: Any) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()
 
 
 def parquet_frame(instances: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,7 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
     total = analysis.instances.height
     trouble = {s.value: states[s] for s in TROUBLE if states.get(s)}
     groups = instance_groups(analysis.findings)
-    lines = [style.own(_title(analysis, context)), ""]
+    lines = [*_title(analysis, context), ""]
     if total == 0:
         return [*lines, style.paint("No workflow instance was found.", "bold")]
     worst = min(trouble, key=state_rank) if trouble else None
@@ -58,13 +58,17 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
     return lines
 
 
-def _title(analysis: Analysis, context: Context) -> str:
-    sources = _sources(analysis.recording.intake.sources) or "no source"
-    title = f"choreoscope · {sources} · as of {moment(analysis.as_of_ns)}"
+def _title(analysis: Analysis, context: Context) -> list[str]:
+    style = context.style
+    title = _sources(analysis.recording.intake.sources) or "no source"
+    if analysis.recording.spans.height:
+        title += f" · as of {moment(analysis.as_of_ns)}"
+    lines = style.wrap(style.own(title), style.own("choreoscope · "), "  ")
     if context.where:
         shown, every = analysis.instances.height, context.instances_before_where or 0
-        title += f"\nwhere {prose(context.where)} · {shown:,} of {count(every, 'instance')}"
-    return title
+        said = f"{prose(context.where)} · {shown:,} of {count(every, 'instance')}"
+        lines += style.wrap(style.own(said), "where ", "  ")
+    return lines
 
 
 def _sources(sources: tuple[str, ...]) -> str:

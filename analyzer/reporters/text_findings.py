@@ -50,7 +50,7 @@ def section(analysis: Analysis, style: Style, show: str) -> list[str]:
 def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
     """One group in full: what, where, since, cause with evidence, what to look at."""
     worst = group.worst
-    lines = [_title(group, style)]
+    lines = _title(group, style)
     lines += _labelled(style, "what", prose(worst.message, 600))
     lines += _labelled(style, "in", _listed(group.workflows, "workflow"))
     lines += _labelled(style, "over", _listed(group.destinations, "destination"))
@@ -73,7 +73,7 @@ def _example(group: Group) -> str:
     return escape(shlex.quote(identifier if usable or not traces else traces[0]))
 
 
-def _title(group: Group, style: Style) -> str:
+def _title(group: Group, style: Style) -> list[str]:
     worst = group.worst
     colour = SEVERITY_COLOURS[worst.severity]
     glyph = style.paint(style.pick(SEVERITY_GLYPHS[worst.severity]), colour)
@@ -82,8 +82,8 @@ def _title(group: Group, style: Style) -> str:
     several = f"{len(workflows):,} workflows"
     parts += [prose(workflows[0], 50) if len(workflows) == 1 else several] if workflows else []
     parts += [worst.severity.value, f"confidence {worst.confidence:.2f}"]
-    note = style.paint(style.own(" · " + " · ".join(parts)), "dim")
-    return f"{glyph} {style.paint(name(group.kind), 'bold', colour)}{note}"
+    kind = style.paint(name(group.kind), "bold", colour)
+    return style.wrap(style.own(" · ".join(parts)), style.own(f"{glyph} {kind} · "), "  ")
 
 
 def _listed(counts: Mapping[str, int], noun: str) -> str:

@@ -30,11 +30,13 @@ def rfc3339(time_ns: int | None) -> str | None:
     if time_ns is None:
         return None
     seconds, fraction = divmod(time_ns, SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+    if not fraction:
+        return f"{text}Z"
     digits = f"{fraction:09}"
     while digits.endswith("000"):
         digits = digits[:-3]
-    return f"{text}.{digits}Z" if digits else f"{text}Z"
+    return f"{text}.{digits}Z"
 
 
 def moment(time_ns: int | None) -> str:

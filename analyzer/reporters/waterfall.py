@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from analyzer.reporters.units import duration
 
+MOST_FOLDS = 3  # more of them leave nothing but seams
 FOLD_SHARE = 0.2  # a gap longer than this share of the work would squash it
 
 
@@ -79,7 +80,7 @@ def _foldable(gaps: list[tuple[int, int]], work: int, width: int) -> list[tuple[
     long.sort(key=lambda gap: (gap[0] - gap[1], gap[0]))
     chosen: list[tuple[int, int]] = []
     room = width // 2
-    for gap in long:
+    for gap in long[:MOST_FOLDS]:
         room -= _fold_width(gap[1] - gap[0], width)
         if room < 0:
             break
