@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints
+from analyzer.codes import Ints, encode
 from analyzer.roles import Role
 from analyzer.steps import StepTable
 
@@ -66,7 +66,8 @@ def followed(table: StepTable) -> pl.DataFrame:
             "same_trace": table.trace[source] == table.trace[target],
         }
     )
-    return frame.unique(["step", "b"], keep="first", maintain_order=True)
+    _, first = encode(source * (int(label.max(initial=0)) + 1) + label[target])
+    return frame[first]
 
 
 def learn(table: StepTable, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -152,7 +153,8 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     wanted = wanted.with_columns(service=services[wanted["b"].to_numpy()])
     open_pairs = steps.join(wanted, on="a")
     edges = pl.DataFrame({"step": table.source, "b": table.label[table.target]})
-    missing = open_pairs.join(edges, on=["step", "b"], how="anti")
+    pair = pl.col("step") * (int(table.label.max(initial=0)) + 1) + pl.col("b")
+    missing = open_pairs.join(edges.select(pair=pair), left_on=pair, right_on="pair", how="anti")
     if missing.is_empty():
         return missing
     by_service = edges.with_columns(service=services[table.label[table.target]]).select(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from analyzer.analysis import INSTANCES
 from analyzer.codes import Ints, combine, distinct, first_rows, ints
@@ -68,14 +69,10 @@ def _extremes(start: Ints, end: Ints, of: Ints, count: int) -> tuple[Ints, Ints]
 
 
 def _as_lists(of: Ints, texts: pl.Series, count: int) -> pl.Series:
-    """Lists of texts by instance, in the given order."""
-    grouped = (
-        pl.DataFrame({"of": of, "text": texts}).group_by("of", maintain_order=True).agg("text")
-    )
-    every = pl.DataFrame({"of": np.arange(count)}).join(
-        grouped, on="of", how="left", maintain_order="left"
-    )
-    return every["text"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)).first())
+    """Lists of texts by instance; `of` is sorted."""
+    offsets = np.searchsorted(of, np.arange(count + 1))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), texts.to_arrow())
+    return pl.Series(pl.from_arrow(lists)).cast(pl.List(pl.String))
 
 
 def _trace_ids(context: Context, rows: Ints, of: Ints, count: int) -> pl.Series:
