@@ -318,13 +318,32 @@ def _attach(
     rest = pl.DataFrame(
         {"source": pairs.source[~plain], "target": pairs.target[~plain], "tier": pairs.tier[~plain]}
     )
-    joined = rest.join(steps, left_on="target", right_on="row").join(
-        steps, left_on=["source", "instance"], right_on=["row", "instance"], suffix="_source"
+    times = np.bincount(row, minlength=rows)
+    by_source = pl.Series(times[pairs.source[~plain]] <= times[pairs.target[~plain]])
+    joined = pl.concat(
+        [
+            _in_one_instance(rest.filter(by_source), steps, "source", "target"),
+            _in_one_instance(rest.filter(~by_source), steps, "target", "source"),
+        ]
     )
     return (
-        np.concatenate([source, ints(joined["step_source"])]),
-        np.concatenate([target, ints(joined["step"])]),
+        np.concatenate([source, ints(joined["source"])]),
+        np.concatenate([target, ints(joined["target"])]),
         np.concatenate([tier, ints(joined["tier"])]),
+    )
+
+
+def _in_one_instance(pairs: pl.DataFrame, steps: pl.DataFrame, near: str, far: str) -> pl.DataFrame:
+    """Pairs of rows as pairs of steps of the same instance: columns source, target, tier.
+
+    `near` is the end that stands in fewer instances: a batch of n messages has n steps and n
+    edges, and n times n pairs of them fit no memory.
+    """
+    met = pairs.join(steps, left_on=near, right_on="row").join(
+        steps, left_on=[far, "instance"], right_on=["row", "instance"], suffix="_far"
+    )
+    return met.select(pl.col("step").alias(near), pl.col("step_far").alias(far), "tier").select(
+        "source", "target", "tier"
     )
 
 
