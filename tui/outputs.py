@@ -52,10 +52,14 @@ def check_writable(path: str) -> None:
     if path == "-":
         return
     folder = Path(path).parent
-    if not folder.is_dir():
-        raise click.UsageError(f"cannot write {path!r}: there is no folder {str(folder)!r}")
-    if Path(path).is_dir():
-        raise click.UsageError(f"cannot write {path!r}: it is a folder")
+    try:
+        there, taken = folder.is_dir(), Path(path).is_dir()
+    except (OSError, ValueError) as error:  # too long, or with a NUL
+        raise click.UsageError(f"cannot write {path[:200]!r}: {error.args[-1]}") from None
+    if not there:
+        raise click.UsageError(f"cannot write {path[:200]!r}: there is no such folder")
+    if taken:
+        raise click.UsageError(f"cannot write {path[:200]!r}: it is a folder")
 
 
 def write(path: str, content: str | bytes) -> None:

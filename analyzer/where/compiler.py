@@ -72,27 +72,27 @@ class _Compiler:
         if globs or value.form == "regex":
             test = self._test(value)
         else:
-            test = _contains("(?is)" + _literal(value.text))
+            test = self._contains(value, "(?is)" + _literal(value.text))
         columns = [_test_column(column, test) for column in TEXT_COLUMNS]
         return _any([*columns, *(_test_list(column, test) for column in TEXT_LISTS)])
 
     def _test(self, value: Value, *, prefix: bool = False) -> Test:
         if value.form == "regex":
-            self._check_regex(value)
-            return _contains(value.text)
+            return self._contains(value, value.text)
         if value.form == "word" and set(value.text) & set("*?"):
-            return _contains(_glob(value.text))
+            return self._contains(value, _glob(value.text))
         lowered = value.text.lower()
         if prefix:
             return lambda column: column.str.to_lowercase().str.starts_with(lowered)
         return lambda column: column.str.to_lowercase() == lowered
 
-    def _check_regex(self, value: Value) -> None:
+    def _contains(self, value: Value, pattern: str) -> Test:
         try:
-            pl.Series([""]).str.contains(value.text)
+            pl.Series([""]).str.contains(pattern)
         except pl.exceptions.ComputeError as error:
             reason = str(error).split("This error occurred")[0].strip().splitlines()[-1]
-            raise self._error(value, f"bad regular expression: {escape(reason)}") from None
+            raise self._error(value, f"bad pattern: {escape(reason)}") from None
+        return lambda column: column.str.contains(pattern)
 
     def _check_state(self, value: Value) -> None:
         if value.form == "regex" or set(value.text) & set("*?"):
@@ -157,12 +157,10 @@ def _literal(text: str) -> str:
 
 
 def _glob(pattern: str) -> str:
-    parts = [{"*": ".*", "?": "."}.get(char) or _literal(char) for char in pattern]
+    parts = [
+        {"*": ".*", "?": "."}.get(char) or _literal(char) for char in re.sub(r"\*+", "*", pattern)
+    ]
     return f"(?is)^{''.join(parts)}$"
-
-
-def _contains(pattern: str) -> Test:
-    return lambda column: column.str.contains(pattern)
 
 
 def _any(parts: list[pl.Expr]) -> pl.Expr:

@@ -70,6 +70,7 @@ class Or:
 
 Node = Match | Not | And | Or
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # of an undecodable byte; no frame can hold it
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r'[^\s(),"]+')
 _FIELD = re.compile(r"([A-Za-z_][\w.-]*)(?::|(?=[<>]))")
@@ -83,6 +84,8 @@ def parse(query: str) -> Node:
     """Syntax tree of `query`; WhereError names the token, its place and what would be right."""
     if len(query) > MAX_LENGTH:
         raise WhereError(f"a filter has at most {MAX_LENGTH:,} characters", query, MAX_LENGTH)
+    if broken := _SURROGATE.search(query):
+        raise WhereError("this is no character", query, broken.start())
     parser = _Parser(query)
     node = parser.expression(0)
     if parser.at < len(query):

@@ -63,7 +63,8 @@ def find(analysis: Analysis, identifier: str) -> Instance:
     from analyzer.escape import escape
 
     try:
-        return analysis.instance(identifier)
+        # An undecodable byte of the command line is in no id, and no frame can look for it.
+        return analysis.instance(identifier.encode("utf-8", "backslashreplace").decode())
     except LookupError as error:
         raise Stop(Exit.USAGE, escape(str(error.args[0])[:1000])) from None
 
