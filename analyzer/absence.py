@@ -20,6 +20,8 @@ RELIABLE = 0.9  # a step that comes in at least this share of cases is meant to 
 CERTAIN = 0.95  # lower Wilson bound of a step that is required whatever else is seen
 TRUNCATED_SHARE = 0.5
 CORE_SHARE = 0.5
+LOOP_SHARE = 0.5  # of the instances with a loop that end it so
+LOOP_GAPS = 0.1  # of the rounds before the last that may lack the step all the same
 
 
 def judged_absences(context: Context) -> pl.DataFrame:
@@ -40,6 +42,7 @@ def judged_absences(context: Context) -> pl.DataFrame:
     frame = _with_alternatives(context, frame)
     frame = _with_own_errors(context, frame)
     frame = _with_truncation(context, frame)
+    frame = _with_ends_of_loops(context, frame)
     frame = _with_requirement(frame)
     return _with_verdict(context, frame).sort("instance", "since_ns", "step", "b")
 
@@ -105,7 +108,7 @@ def _in_pause(seen: Ints, missed: Ints, now: int) -> tuple[Flags, Ints]:
     at = np.searchsorted(seen, missed, "right")
     following = bounds[np.minimum(at, len(seen))]
     previous = np.where(at > 0, seen[np.maximum(at - 1, 0)], missed)
-    pauses = np.diff(seen)
+    pauses = np.sort(np.diff(seen))[:-1]  # the longest may be the silence that is asked about
     usual = float(np.quantile(pauses, 0.99)) if len(pauses) >= 5 else float("inf")
     _, which, count = np.unique(at, return_inverse=True, return_counts=True)
     pause = (following - previous).astype(np.float64)
@@ -272,6 +275,36 @@ def _bursts(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         rows.append((a, b, message, burst(absent)))
     schema = {"a": pl.Int64, "b": pl.Int64, "message": pl.Boolean, "clustered": pl.Boolean}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _with_ends_of_loops(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Count the last round of a loop among the alternatives: where one step comes several times
+    in an instance (pages, items, polls) and only its last time goes on differently, in most of
+    these instances, that is how the loop ends and no step is missing."""
+    table = context.table
+    steps = pl.DataFrame({"step": np.arange(len(table)), "a": table.label})
+    steps = steps.with_columns(instance=pl.Series(table.instance))
+    steps = steps.join(frame.select("a").unique(), on="a", how="semi")
+    times = steps.group_by("a", "instance").agg(rounds=pl.len(), last=pl.col("step").max())
+    loops = times.filter(pl.col("rounds") > 1)
+    gone = frame.join(loops, on=["a", "instance"]).with_columns(
+        at_end=pl.col("step") == pl.col("last")
+    )
+    ends = gone.group_by("a", "b", "message").agg(
+        ends=pl.col("at_end").sum(), inside=(~pl.col("at_end")).sum()
+    )
+    of_a = loops.group_by("a").agg(loops=pl.len(), rounds=pl.col("rounds").sum())
+    usual = ends.join(of_a, on="a").filter(
+        (pl.col("ends") >= LOOP_SHARE * pl.col("loops"))
+        & (pl.col("inside") <= LOOP_GAPS * (pl.col("rounds") - pl.col("loops")))
+    )
+    ending = gone.filter("at_end").join(usual, on=["a", "b", "message"], how="semi")
+    ending = ending.select("step", "b", "message", ends_loop=pl.lit(True))
+    return (
+        frame.join(ending, on=["step", "b", "message"], how="left", maintain_order="left")
+        .with_columns(alternative=pl.col("alternative") | pl.col("ends_loop").fill_null(False))
+        .drop("ends_loop")
+    )
 
 
 def _with_requirement(frame: pl.DataFrame) -> pl.DataFrame:

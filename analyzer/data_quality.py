@@ -144,7 +144,9 @@ def _sampling(context: Context) -> list[DataNote]:
 
 
 def _unlinked(context: Context) -> list[DataNote]:
-    steps = np.flatnonzero(context.unlinked)
+    named = context.index.missing_parent.copy()  # it said where it came from, and that is not here
+    named[context.unresolved_links] = True
+    steps = np.flatnonzero(context.unlinked & ~named[context.table.row])
     consumers = np.isin(context.table.role, (Role.PROCESS, Role.RECEIVE))
     total = int(consumers.sum())
     if not len(steps) or not total:
