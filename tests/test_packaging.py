@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -72,3 +76,42 @@ def test_command_starts_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(unpacked))
     assert "analyze" in done.stdout
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a file imports, wherever the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", name)[0]).lower()
+
+
+@pytest.mark.parametrize(
+    ("folders", "groups"), [(("collectors", "analyzer", "tui"), ()), (("tests",), ("test",))]
+)
+def test_imports_are_declared(folders: tuple[str, ...], groups: tuple[str, ...]) -> None:
+    """Whatever a package imports is a dependency of the project (of its group, for the tests)."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = project["project"]["dependencies"] + list(
+        chain.from_iterable(project["project"].get("optional-dependencies", {}).values())
+    )
+    named += [one for group in groups for one in project["dependency-groups"][group]]
+    declared = {normal(one) for one in named}
+    files = [p for folder in folders for p in (ROOT / folder).rglob("*.py")]
+    names = set().union(*(imported(path) for path in files))
+    ours = {"collectors", "analyzer", "tui", "tests", "benchmarks"}
+    foreign = names - ours - set(sys.stdlib_module_names)
+    owners = packages_distributions()
+    missing = {
+        name
+        for name in foreign
+        if not declared & {normal(owner) for owner in owners.get(name, [name])}
+    }
+    assert missing == set()
