@@ -80,9 +80,8 @@ def _matched(
 ) -> Iterator[tuple[Truth, Said]]:
     """Each true instance with what was said about it."""
     rows = list(analysis.instances.iter_rows(named=True))
-    owner = _owners(rows, truths)
     parts: dict[int, list[dict[str, object]]] = defaultdict(list)
-    for row, index in zip(rows, owner, strict=True):
+    for row, index in zip(rows, _owners(analysis, rows, truths), strict=True):
         if index is not None:
             parts[index].append(row)
     named = _findings_by_instance(one for one in analysis.findings if not _by_design(one, unread))
@@ -90,39 +89,34 @@ def _matched(
         yield truth, _said(truth, parts[index], named)
 
 
-def _owners(rows: list[dict[str, object]], truths: Sequence[Truth]) -> list[int | None]:
-    """The true instance that each found one is of: by the business key, else by its traces."""
-    by_trace: dict[str, list[int]] = defaultdict(list)
+def _owners(
+    analysis: Analysis, rows: list[dict[str, object]], truths: Sequence[Truth]
+) -> list[int | None]:
+    """The true instance that each found one is of: by its spans at boundaries, else its traces."""
+    votes: list[Counter[int]] = [Counter() for _ in rows]
+    by_span = {int(s, 16): index for index, truth in enumerate(truths) for s in truth.span_ids}
+    spans = analysis.recording.spans["span_id"].gather(analysis.steps["span"])
+    for row, span in zip(analysis.steps["instance"], spans, strict=True):
+        if span in by_span:
+            votes[row][by_span[span]] += 1
+    by_trace: dict[str, set[int]] = defaultdict(set)
     for index, truth in enumerate(truths):
         for trace in truth.trace_ids:
-            by_trace[trace].append(index)
-    by_key = {truth.key: index for index, truth in enumerate(truths)}
-    return [_owner(row, by_trace, by_key) for row in rows]
+            by_trace[trace].add(index)
+    for row, vote in zip(rows, votes, strict=True):
+        owners = [by_trace[trace] for trace in _strings(row["trace_ids"]) if not vote]
+        vote.update(index for one in owners if len(one) == 1 for index in one)
+    return [min(v, key=lambda index, v=v: (-v[index], index)) if v else None for v in votes]
 
 
-def _owner(
-    row: dict[str, object], by_trace: dict[str, list[int]], by_key: dict[str, int]
-) -> int | None:
-    votes: Counter[int] = Counter()
-    for trace in _strings(row["trace_ids"]):
-        owners = by_trace.get(trace, [])
-        if len(owners) == 1:
-            votes[owners[0]] += 1
-    for key in _strings(row["keys"]):
-        index = by_key.get(key.rpartition("=")[2])
-        if index is not None:
-            votes[index] += 1
-    return min(votes, key=lambda index: (-votes[index], index)) if votes else None
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _by_design(finding: Finding, unread: Sequence[str]) -> bool:
     """Whether it says, rightly, that nobody has ever read a destination."""
     where = finding.waiting_for.destination or ""
     return finding.cause == "no-known-consumer" and any(name in where for name in unread)
-
-
-def _strings(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _findings_by_instance(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -134,9 +128,8 @@ def _findings_by_instance(findings: Iterable[Finding]) -> dict[str, list[Finding
 
 
 def _said(truth: Truth, parts: list[dict[str, object]], named: dict[str, list[Finding]]) -> Said:
-    first = truth.trace_ids[0]
-    home = [row for row in parts if first in _strings(row["trace_ids"])] or parts
-    home.sort(key=lambda row: str(row["start_ns"]))
+    begun = [row for row in parts if truth.trace_ids[0] in _strings(row["trace_ids"])]
+    home = sorted(begun or parts, key=lambda row: str(row["start_ns"]))
     kinds: dict[str, list[str]] = defaultdict(list)
     for row in parts:
         for finding in named.get(str(row["id"]), []):

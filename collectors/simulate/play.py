@@ -89,6 +89,7 @@ class Case:
     sends: int = 0
     # what was exported
     traces: dict[str, None] = field(default_factory=dict)
+    boundary: list[str] = field(default_factory=list)  # ids of the spans at a service's boundary
     spans: int = 0
     cut: bool = False  # something of it was at work when the recording stopped
     first_ns: int = 0

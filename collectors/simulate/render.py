@@ -27,6 +27,7 @@ from collectors.simulate.vocabulary import WRITES_FLAGS, Template, Vocabulary
 from collectors.simulate.world import World
 
 BATCH: Final = 10  # messages that one receive takes at most
+BOUNDARY: Final = frozenset({"server", "job", "send", "process"})
 EXPORT: Final = 512  # spans in one request, as the SDKs' batch processors send them
 SAMPLED, HAS_REMOTE, IS_REMOTE = 1, 0x100, 0x200  # bits of OTLP span flags
 
@@ -276,6 +277,8 @@ def _note(case: Case, act: Act) -> None:
     """What the truth has to know of an exported span."""
     case.traces[act.trace] = None
     case.spans += 1
+    if act.role in BOUNDARY:
+        case.boundary.append(act.span)
     if not case.first_ns or act.start < case.first_ns:
         case.first_ns = act.start
     if act.end > case.last_ns:

@@ -74,6 +74,10 @@ def _play(world: World, number: int, first: int) -> list[Case]:
         if case.start <= world.cut_ns:
             Play(world, world.flow, case, dice).run()
             cases.append(case)
+    by_index = {case.index: case for case in cases}
+    for case in cases:
+        if case.hit == "identity-conflict" and world.neighbour(case.index) in by_index:
+            by_index[world.neighbour(case.index)].also.append("identity-conflict-victim")
     return cases
 
 

@@ -44,6 +44,7 @@ class Truth(msgspec.Struct, tag_field="record", tag="instance"):
     since_ns: int | None
     judgeable: bool
     spans: int
+    span_ids: list[str]  # of the spans at a service's boundary that are its own
     start_ns: int
     end_ns: int
 
@@ -59,6 +60,18 @@ class Header(msgspec.Struct, tag_field="record", tag="scenario"):
 
 
 _OPEN = ("running", "waiting", "late")
+_VICTIM = "identity-conflict-victim"
+_ANY = (
+    "duplicate-delivery",
+    "failed",
+    "identity-conflict",
+    "late",
+    "missing-step",
+    "orphaned",
+    "retry-storm",
+    "stuck",
+    "unconsumed-message",
+)
 _UNSURE = ("sampling", "broken-propagation", "uninstrumented")
 
 
@@ -85,6 +98,7 @@ def tell(world: World, case: Case) -> Truth:
         since_ns=case.since if halted else None,
         judgeable=_judgeable(world, case),
         spans=case.spans,
+        span_ids=case.boundary,
         start_ns=case.first_ns,
         end_ns=case.last_ns,
     )
@@ -115,6 +129,9 @@ def _weigh(world: World, case: Case, known: Fault) -> Fault:
     elif known.findings and not _judgeable(world, case):
         others = (known.state, *known.states, *_OPEN)
         known = replace(known, state="waiting", states=others, findings=(), accepts=kinds)
+    if world.scenario.shape == "key" and {case.hit, *case.also} & {"identity-conflict", _VICTIM}:
+        known = _blur(known, FAULTS["identity-conflict"], ())  # the key is all there was
+        known = replace(known, accepts=(*known.accepts, *_ANY))
     for name in _UNSURE:
         if name in case.also or (name in world.scenario.faults and name != "broken-propagation"):
             known = _blur(known, FAULTS[name], kinds)

@@ -51,8 +51,13 @@ class World:
         self._time_faults()
 
     def _pick(self, fault: str) -> str:
-        """The service that a fault of the whole system aims at; never the one that starts."""
+        """The service that a fault of the whole system aims at; never the one that starts.
+
+        One that reads messages, where there is such a one: what befalls it has to show.
+        """
         names = [s for s in self.flow.services if s != self.flow.start.service]
+        reading = {step.service for step in self.flow.steps if step.on in self._common_events()}
+        names = [s for s in names if s in reading] or names
         chosen = names[int(self.chance.integers(len(names)))]
         if fault not in self.scenario.faults:
             return ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from analyzer.finding import Cause, Finding, Severity, WaitingFor
 from benchmarks.scoring import Score, score
+from collectors.recording import Recording, empty_recording
 from collectors.simulate import Truth
 
 
@@ -17,6 +18,10 @@ class Analysis:
 
     instances: pl.DataFrame
     findings: tuple[Finding, ...] = ()
+    steps: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"instance": pl.UInt32, "span": pl.UInt32})
+    )
+    recording: Recording = field(default_factory=empty_recording)
 
 
 def truth(key: str, *traces: str, **changes: object) -> Truth:
@@ -35,6 +40,7 @@ def truth(key: str, *traces: str, **changes: object) -> Truth:
         "since_ns": None,
         "judgeable": True,
         "spans": 3,
+        "span_ids": [],
         "start_ns": 1,
         "end_ns": 2,
     }
@@ -113,13 +119,27 @@ def test_the_wrong_cause():
 
 def test_parts_of_one_instance_are_judged_by_its_beginning():
     analysis = Analysis(
-        found(("x", "complete", ["a"], []), ("y", "orphaned", ["b"], ["order.id=2"])),
+        found(("x", "complete", ["a"], []), ("y", "orphaned", ["b"], [])),
         (finding("orphaned", "unknown", "y"),),
     )
     result = judged(analysis, truth("1", "a", "b"))
     assert (result.states_right, result.alarmed) == (1, 1)  # what is said of a part counts
-    by_key = judged(analysis, truth("1", "a"), truth("2", "c"))
-    assert (by_key.states_right, by_key.unmatched) == (1, 0)
+
+
+def test_instances_in_one_trace_are_told_apart_by_their_spans():
+    spans = empty_recording().spans.clear(2).with_columns(pl.Series("span_id", [7, 8], pl.UInt64))
+    analysis = Analysis(
+        found(("x", "stuck", ["a"], []), ("y", "complete", ["a"], [])),
+        steps=pl.DataFrame(
+            {"instance": [0, 1], "span": [1, 0]},
+            schema={"instance": pl.UInt32, "span": pl.UInt32},
+        ),
+        recording=replace(empty_recording(), spans=spans),
+    )
+    told = truth("1", "a", span_ids=["0000000000000007"])
+    stuck = truth("2", "a", span_ids=["0000000000000008"], state="stuck", states=["stuck"])
+    assert judged(analysis, told, stuck).states_right == 2
+    assert judged(analysis, told, truth("2", "a")).unmatched == 1
 
 
 def test_an_instance_that_swallowed_another_leaves_it_unmatched():
