@@ -3,13 +3,13 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -eu -c
-.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score clean
+.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score record clean
 
 PYTHON ?= python3
 # Words added to the pytest command: make test ARGS="-k kafka"
 ARGS ?=
-# A recording of a real Kafka choreography; see fixtures/demo/README.md
-DEMO ?= fixtures/demo
+# A recording of a real choreography over RabbitMQ; see fixtures/demo/README.md
+DEMO ?= fixtures/demo/orders.jsonl.gz
 
 PY := .venv/bin/python
 VENV := .venv/.made.stamp
@@ -59,6 +59,9 @@ bench-quick: $(BENCH) ## the same on 100,000 spans, in minutes
 
 score: $(RUN) ## precision and recall of the findings on labelled recordings
 	$(PY) -m benchmarks.score
+
+record: ## record fixtures/ again: needs rabbitmq-server, node and npm; see fixtures/lab/README.md
+	$(PYTHON) fixtures/lab/record.py $(ARGS)
 
 clean: ## remove the environment, caches and benchmark data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
