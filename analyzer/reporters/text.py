@@ -162,7 +162,8 @@ def findings(analysis: Analysis, context: Context) -> list[str]:
 
 def _show_command(analysis: Analysis, context: Context) -> str:
     sources = context.sources or analysis.recording.intake.sources
-    if 1 <= len(sources) <= 2 and all(s.isprintable() and len(s) < 60 for s in sources):
+    usable = all(s.isprintable() and len(s) < 60 and s != "-" for s in sources)
+    if 1 <= len(sources) <= 2 and usable:
         return escape(f"choreoscope show {shlex.join(sources)} --instance")
     return "choreoscope show SOURCE... --instance"
 
