@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 
@@ -226,13 +228,23 @@ def _silent_callee(context: Context, origin: Ints) -> pl.Series:
     called[context.index.parent[context.index.parent >= 0]] = True
     part = spans[origin].select(
         callee=pl.coalesce(
-            pl.col("rpc_service").cast(pl.String).str.split(".").list.last(),
+            _service_called(context, pl.col("rpc_service").cast(pl.String)),
             pl.col("peer").cast(pl.String),
         ),
         silent=(pl.col("kind") == Kind.CLIENT) & pl.col("db_system").is_null(),
     )
     silent = part["silent"] & pl.Series(~called[origin])
     return pl.select(pl.when(silent).then(part["callee"])).to_series()
+
+
+def _service_called(context: Context, rpc_service: pl.Expr) -> pl.Expr:
+    """The service behind "oteldemo.CartService" by the name that it emits under, else in the
+    spelling of `silent_callees`: "cartservice"."""
+    emitting = context.spans["service"].unique().cast(pl.String).sort().to_list()
+    known = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in emitting}
+    plain = rpc_service.str.split(".").list.last().str.to_lowercase()
+    plain = plain.str.replace_all(r"[^a-z0-9]", "")
+    return plain.replace(known)
 
 
 MAX_HOPS = 50

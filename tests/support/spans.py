@@ -202,8 +202,7 @@ def recorded(*files: Sequence[bytes]) -> Recording:
             path = Path(folder) / f"{number}.jsonl"
             path.write_bytes(b"\n".join(lines) + b"\n")
             paths.append(path)
-        recording = read(paths)
-    return recording
+        return read(paths)
 
 
 def report(analysis: Analysis) -> str:
@@ -239,8 +238,6 @@ def kinds(analysis: Analysis) -> set[str]:
 
 def state_of(analysis: Analysis, ref: Ref) -> str:
     """State of the instance that the span's trace belongs to."""
-    rows = analysis.instances.filter(
-        analysis.instances["trace_ids"].list.contains(ref.trace)
-    )
+    rows = analysis.instances.filter(analysis.instances["trace_ids"].list.contains(ref.trace))
     (state,) = rows["state"].to_list()
     return str(state)
