@@ -51,8 +51,9 @@ def _render(context: Context, detection: Detection, instances: pl.DataFrame) -> 
     rest = pl.concat_str(
         pl.lit("more:"), "kind", "step_label", pl.col("b"), "cause", separator="\x1f"
     )
+    frame = frame.sort("since_ns", "instance", "step")
     label = np.where(frame["step"] >= 0, context.table.label[frame["step"].to_numpy()], -1)
-    frame = frame.sort("since_ns", "instance", "step").with_columns(step_label=pl.Series(label))
+    frame = frame.with_columns(step_label=pl.Series(label))
     frame = frame.with_columns(
         group=pl.when(pl.col("group") != "")
         .then("group")
@@ -107,7 +108,7 @@ def _overdue(now: int, deadline: int) -> float | None:
 
 def _destination(context: Context, row: Row) -> str | None:
     step = int(row["step"])
-    if step < 0:
+    if step < 0 or int(row["b"]) < 0:
         return None
     place = context.spans["destination"][int(context.table.row[step])]
     return None if place is None else str(place)
