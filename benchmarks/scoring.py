@@ -114,9 +114,10 @@ def _strings(value: object) -> list[str]:
 
 
 def _by_design(finding: Finding, unread: Sequence[str]) -> bool:
-    """Whether it says, rightly, that nobody has ever read a destination."""
-    where = finding.waiting_for.destination or ""
-    return finding.cause == "no-known-consumer" and any(name in where for name in unread)
+    """Whether it says, rightly, that nobody is known to read a destination."""
+    texts = (finding.waiting_for.destination, finding.step, finding.message)
+    honest = finding.cause in ("no-known-consumer", "insufficient-history")
+    return honest and any(name in (text or "") for name in unread for text in texts)
 
 
 def _findings_by_instance(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
