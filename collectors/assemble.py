@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from collectors import schema
 from collectors.canonical import Part
-from collectors.duplicates import Verdict, judge
+from collectors.duplicates import judge
 from collectors.recording import Intake, Recording, empty_recording
 
 ORDER = ("start_ns", "trace_hi", "trace_lo", "span_id")
@@ -79,16 +78,15 @@ def _sorted(part: Part, keep: np.ndarray | None, intake: Intake) -> Recording:
 def _order(spans: pl.DataFrame, keep: np.ndarray | None) -> np.ndarray | None:
     """Rows in the recording's order; None where they stand in it already."""
     if keep is None:
-        rows = spans.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
+        rows: np.ndarray = spans.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
         return None if (rows[1:] > rows[:-1]).all() else rows
     kept = spans.select(ORDER).filter(pl.Series(keep))
     order = kept.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
-    return np.flatnonzero(keep)[order]
+    kept_rows: np.ndarray = np.flatnonzero(keep)[order]
+    return kept_rows
 
 
-def _follow(
-    frame: pl.DataFrame, column: str, place: np.ndarray
-) -> tuple[np.ndarray, pl.DataFrame]:
+def _follow(frame: pl.DataFrame, column: str, place: np.ndarray) -> tuple[np.ndarray, pl.DataFrame]:
     """Rows of kept owners in the owners' new order; an owner's own rows keep theirs."""
     moved = place[frame[column].to_numpy()]
     order = np.argsort(moved, kind="stable")
@@ -107,6 +105,3 @@ def gather(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
         for column in frame
     ]
     return pl.DataFrame(columns)
-
-
-__all__ = ["Verdict", "assemble", "gather"]

@@ -86,9 +86,11 @@ def _span_columns(
     columns.update(_resources(batch))
     columns["status_message"] = _filled(spans["status_message"])
     messages = [columns["status_message"], raw.get("error_message"), exceptions.get("message")]
-    columns["error_message"] = _first(messages, pl.String())
     types = [raw.get("error_type"), exceptions.get("type")]
-    columns["error_type"] = _first(types, schema.WORD)
+    error = _first(messages, pl.String()), _first(types, schema.WORD)
+    for name, found in zip(("error_message", "error_type"), error, strict=True):
+        if found is not None:  # an absent column is made of nulls later
+            columns |= {name: found}
     own = columns["parent_id"] == columns["span_id"]
     columns["self_parent"] = own
     columns["parent_id"] = columns["parent_id"].set(own, 0)
@@ -192,9 +194,7 @@ def _events(batch: RawBatch) -> tuple[dict[str, pl.Series], pl.DataFrame]:
     table = AttributeTable(batch.event_attributes, len(frame))
     found = table.find({"type": ("exception.type",), "message": ("exception.message",)})
     owner = frame["span"].to_numpy()
-    exceptions = {
-        name: _last(owner, item.value, len(batch.spans)) for name, item in found.items()
-    }
+    exceptions = {name: _last(owner, item.value, len(batch.spans)) for name, item in found.items()}
     events = frame.with_columns(
         _names(frame["name"]).alias("name"), table.json_objects().alias("attributes")
     )

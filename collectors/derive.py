@@ -74,7 +74,7 @@ def _http(columns: Columns) -> Columns:
 
 def _path(url: str) -> str | None:
     bare = url.split("?", 1)[0].split("#", 1)[0]
-    scheme, mark, rest = bare.partition("://")
+    _, mark, rest = bare.partition("://")
     if not mark:
         return bare or None
     _, slash, path = rest.partition("/")
@@ -116,7 +116,7 @@ def _by_prefix(table: AttributeTable, prefixes: Mapping[str, str]) -> pl.Series 
     """The word of the first prefix that one of a span's keys begins with."""
     words = list(dict.fromkeys(prefixes.values()))
     code = np.zeros(table.owners, np.uint32)
-    for prefix, word in reversed(prefixes.items()):
+    for prefix, word in reversed(list(prefixes.items())):
         code[table.having((prefix,))] = words.index(word) + 1
     if not code.any():
         return None

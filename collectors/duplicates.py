@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from collectors import schema
 from collectors.canonical import Part
 from collectors.schema import Quality
 
+Ids = npt.NDArray[np.uint64]
 IDS = ("trace_hi", "trace_lo", "span_id")
 
 
@@ -54,14 +56,16 @@ def _suspects(spans: pl.DataFrame) -> np.ndarray:
     if not len(again):
         return np.empty(0, np.int64)
     rows = np.flatnonzero(np.isin(mixed, np.unique(again)))
-    return rows[spans.select(IDS)[rows].is_duplicated().to_numpy()]
+    again_rows: np.ndarray = rows[spans.select(IDS)[rows].is_duplicated().to_numpy()]
+    return again_rows
 
 
-def _mix(spans: pl.DataFrame) -> np.ndarray:
-    high, low, span = (spans[name].to_numpy() for name in IDS)
+def _mix(spans: pl.DataFrame) -> Ids:
+    high, low, span = (spans[name].to_numpy().view(np.uint64) for name in IDS)
     mixed = (high * np.uint64(0x9E3779B97F4A7C15)) ^ low
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return (mixed ^ span) * np.uint64(0x94D049BB133111EB)
+    result: Ids = (mixed ^ span) * np.uint64(0x94D049BB133111EB)
+    return result
 
 
 def _contents(part: Part, rows: np.ndarray) -> pl.DataFrame:
@@ -116,7 +120,8 @@ def _winners(ranked: pl.DataFrame, same_id: np.ndarray, losers: np.ndarray) -> n
     """The rows that were kept although another content came under their id."""
     group = np.cumsum(~same_id)
     contested = np.isin(group, group[losers]) & ~same_id
-    return ranked["row"].to_numpy()[contested]
+    rows: np.ndarray = ranked["row"].to_numpy()[contested]
+    return rows
 
 
 def _flag(part: Part, rows: np.ndarray) -> Part:

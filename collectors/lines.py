@@ -28,7 +28,7 @@ class LineTooLong(Exception):
 
 
 def blocks(stream: Stream, size: int = BLOCK) -> Iterator[Block]:
-    """The stream as blocks of at least one line. Raises LineTooLong, and DamagedStream at its end."""
+    """The stream as blocks of at least one line. Raises LineTooLong, DamagedStream."""
     line, pending, held = 1, [], 0
     try:
         while piece := stream.read(size):

@@ -12,6 +12,7 @@ import polars as pl
 from collectors import schema
 
 Ints = npt.NDArray[np.int64]
+Ranks = npt.NDArray[np.uint16 | np.uint32]
 Bools = npt.NDArray[np.bool_]
 
 MAX_ATTRIBUTES = 1024  # of one owner; SDKs stop at 128 by default
@@ -35,14 +36,15 @@ class AttributeTable:
         self.owner: npt.NDArray[np.uint32] = owner[order]
         self.rank = ranks[order]
 
-    def _once(self, order: Ints, owner: npt.NDArray[np.uint32], ranks: Ints) -> Ints:
+    def _once(self, order: Ints, owner: npt.NDArray[np.uint32], ranks: Ranks) -> Ints:
         """Of one key of one owner only the last stays: the order is stable."""
         owners, keys = owner[order], ranks[order]
         again = (owners[1:] == owners[:-1]) & (keys[1:] == keys[:-1])
         if not again.any():
             return order
         self.duplicated[owners[1:][again]] = True
-        return order[~np.append(again, False)]
+        kept: Ints = order[~np.append(again, False)]
+        return kept
 
     def _cap(self, order: Ints, owner: npt.NDArray[np.uint32]) -> Ints:
         if len(order) <= MAX_ATTRIBUTES:
@@ -53,7 +55,8 @@ class AttributeTable:
             return order
         self.capped |= counts > MAX_ATTRIBUTES
         nth = np.arange(len(order)) - (np.cumsum(counts) - counts)[owners]
-        return order[nth < MAX_ATTRIBUTES]
+        kept: Ints = order[nth < MAX_ATTRIBUTES]
+        return kept
 
     def values(self, positions: Ints | None = None) -> pl.Series:
         """The values as text, of all kept attributes or of those positions in the table."""
@@ -158,7 +161,7 @@ def cap_text(values: pl.Series) -> tuple[pl.Series, Ints]:
     return cut, np.flatnonzero((cut != values).fill_null(False).to_numpy())
 
 
-def _ranked(keys: pl.Series) -> tuple[list[str], Ints]:
+def _ranked(keys: pl.Series) -> tuple[list[str], Ranks]:
     """The distinct keys in lexical order, and for each row the rank of its key."""
     codes = keys.cast(schema.WORD)
     distinct = codes.unique()
@@ -166,11 +169,11 @@ def _ranked(keys: pl.Series) -> tuple[list[str], Ints]:
     physical = pl.Series(names, dtype=schema.WORD).to_physical().to_numpy()
     lookup = np.zeros(int(physical.max()) + 1 if len(names) else 0, np.int64)
     lookup[physical] = np.arange(len(names))
-    small = np.uint16 if len(names) <= 65_536 else np.int64
+    small = np.uint16 if len(names) <= 65_536 else np.uint32
     return names, lookup.astype(small)[codes.to_physical().to_numpy()]
 
 
-def _order(owner: npt.NDArray[np.uint32], ranks: Ints, owners: int) -> Ints:
+def _order(owner: npt.NDArray[np.uint32], ranks: Ranks, owners: int) -> Ints:
     """Stable order by (owner, key): two radix passes where both fit 16 bits."""
     by_key = np.argsort(ranks, kind="stable")
     small = owner[by_key]

@@ -139,8 +139,11 @@ class Builder:
         """Add a span; returns its row, for its links and events. Columns of `RAW_SPANS`."""
         row = len(self._spans)
         self._spans.append(
-            (*trace, span_id, parent_id, start_ns, end_ns, name, kind, status, status_message)
-            + (trace_flags, tracestate, dropped_links, quality, resource, scope)
+            (
+                *(*trace, span_id, parent_id, start_ns, end_ns, name, kind, status),
+                *(status_message, trace_flags, tracestate, dropped_links, quality),
+                *(resource, scope),
+            )
         )
         self._attributes.extend((row, *item) for item in attributes)
         return row

@@ -1,4 +1,4 @@
-"""A recording: the frames that were read from one or more sources, with what was lost on the way."""
+"""A recording: the frames read from one or more sources, with what was lost on the way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What was offered, kept and lost: `offered = spans + duplicates + sum(rejected)`."""
+    """What was kept and lost: `offered = spans + duplicates + conflicts + sum(rejected)`."""
 
     sources: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
@@ -32,7 +32,8 @@ class Intake:
     conflicts: int = 0  # same id, other content; the deterministic winner was kept
     rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[Problem, ...] = ()  # the first 100 of each reason
-    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # logs, metrics
+    # Whole requests of other signals (logs, metrics), other files, partial reports.
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
 
     @property

@@ -86,11 +86,12 @@ class _Guarded:
     def __init__(self, raw: Readable) -> None:
         self._raw = raw
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         from isal import isal_zlib
         from zstandard import ZstdError
 
-        broken = (EOFError, OSError, zlib.error, isal_zlib.error, ZstdError)
+        isal = cast(type[Exception], isal_zlib.error)
+        broken = (EOFError, OSError, zlib.error, ZstdError, isal)
         try:
             return self._raw.read(size)
         except broken as error:
@@ -117,7 +118,7 @@ def _plain(raw: _Counted) -> Stream:
     if magic[:2] == GZIP:
         from isal import igzip
 
-        return Stream(_Guarded(igzip.GzipFile(fileobj=buffered, mode="rb")))
+        return Stream(_Guarded(igzip.GzipFile(fileobj=buffered, mode="rb")))  # type: ignore[no-untyped-call]
     if magic == ZSTD or (magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5):
         import zstandard
 

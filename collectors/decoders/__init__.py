@@ -1,0 +1,1 @@
+"""One pure decoder an encoding: bytes to raw columns."""

@@ -34,9 +34,7 @@ def decode(document: Object, builder: Builder, ledger: Ledger, where: Where) -> 
                 ledger.reject(where, bad.reason, bad.detail)
 
 
-def _span(
-    span: object, processes: Object, builder: Builder, ledger: Ledger, where: Where
-) -> None:
+def _span(span: object, processes: Object, builder: Builder, ledger: Ledger, where: Where) -> None:
     if not isinstance(span, Mapping):
         raise Rejected("bad-span", f"{scalars.shown(span)} is not an object")
     trace = scalars.trace_id(span.get("traceID"), short=True)
@@ -112,7 +110,9 @@ def _process(span: Object, processes: Object) -> list[Attribute]:
     if not isinstance(process, Mapping):
         return []
     name = process.get("serviceName")
-    tags = [(_RESOURCE.get(key, key), text, quoted) for key, text, quoted in _tags(process.get("tags"))]
+    tags = [
+        (_RESOURCE.get(key, key), text, quoted) for key, text, quoted in _tags(process.get("tags"))
+    ]
     return [*tags, ("service.name", name, True)] if isinstance(name, str) else tags
 
 

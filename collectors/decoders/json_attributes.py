@@ -24,7 +24,7 @@ QUOTE, BACKSLASH, NEWLINE, COMMA, OPEN, CLOSE, BRACE = (ord(mark) for mark in '"
 
 
 def _word(text: bytes) -> np.uint64:
-    return np.frombuffer(text, "<u8")[0]
+    return np.uint64(int.from_bytes(text, "little"))
 
 
 _KEY = _word(b'{"key":"')
@@ -96,7 +96,12 @@ class _Text:
             good[found.owner[rows[bad]]] = False
             keep = good[found.owner[rows]]
             mask = pl.Series(keep)
-            key, value, quoted, rows = key.filter(mask), value.filter(mask), quoted[keep], rows[keep]
+            key, value, quoted, rows = (
+                key.filter(mask),
+                value.filter(mask),
+                quoted[keep],
+                rows[keep],
+            )
         return Lists(found.owner[rows], key, value, quoted, np.flatnonzero(~good))
 
     def _nothing(self) -> tuple[Ints, pl.Series, pl.Series, Bools]:
@@ -104,7 +109,7 @@ class _Text:
         return np.empty(0, np.int64), none, none, np.empty(0, np.bool_)
 
     def _attributes(self) -> _Attributes:
-        """Where attributes begin, and their values: no string holds an opening brace and a quote."""
+        """Where attributes and their values begin: no string holds `{"` unescaped."""
         data, words = self.buffer.bytes, self.buffer.words
         opens = np.flatnonzero((data[:-1] == BRACE) & (data[1:] == QUOTE))
         anchor = np.flatnonzero(words[opens] == _KEY)
@@ -131,7 +136,11 @@ class _Text:
         tail = words[np.maximum(after - 3, 0)]
         good &= tail & np.uint64(0xFFFF00) == _BRACES
         name = words[inner + 2]
-        string = good & (name == _STRING) & (words[np.minimum(inner + 8, self.buffer.size)] == _STRING_END)
+        string = (
+            good
+            & (name == _STRING)
+            & (words[np.minimum(inner + 8, self.buffer.size)] == _STRING_END)
+        )
         string &= (tail & np.uint64(0xFF) == QUOTE) & (after >= inner + 19)
         into.type[tile] = string
         into.quotes[tile] = 10
@@ -165,10 +174,10 @@ class _Text:
         data, ends, begins = self.buffer.bytes, self.ends, self.begins
         size = ends - begins
         counts = np.bincount(found.owner, minlength=len(ends))
-        good = (data[begins] == OPEN) & (data[np.maximum(ends - 1, 0)] == CLOSE)
+        good: Bools = (data[begins] == OPEN) & (data[np.maximum(ends - 1, 0)] == CLOSE)
         empty = counts == 0
         null = (size == 4) & (self.buffer.words[begins] & np.uint64(0xFFFFFFFF) == _NULL)
-        good = np.where(empty, (good & (size == 2)) | null, good)
+        good[empty] = ((good & (size == 2)) | null)[empty]
         if not len(found.owner):
             return good
         first = np.append(True, found.owner[1:] != found.owner[:-1])
@@ -178,7 +187,8 @@ class _Text:
         fits &= last | (data[np.minimum(found.after, self.buffer.size)] == COMMA)
         good[found.owner[~fits]] = False
         expected = np.bincount(found.owner, weights=found.quotes, minlength=len(ends))
-        return good & (expected == self._quotes())
+        chained: Bools = good & (expected == self._quotes())
+        return chained
 
     def _values(
         self, found: _Attributes, rows: Ints
@@ -187,7 +197,9 @@ class _Text:
         kind = found.type[rows]
         string = kind == STRING
         places = found.value[rows], found.value_end[rows]
-        key = self._strings(found.begin[rows] + 8, found.inner[rows] - 10, np.ones(len(rows), np.bool_))
+        key = self._strings(
+            found.begin[rows] + 8, found.inner[rows] - 10, np.ones(len(rows), np.bool_)
+        )
         value = self._strings(*places, string)
         if key is None or value is None:
             return None
@@ -224,7 +236,8 @@ def _escaped(backslashes: Ints) -> Ints:
     first = np.flatnonzero(new)
     length = np.diff(np.append(first, len(backslashes)))
     odd = length % 2 == 1
-    return backslashes[first[odd]] + length[odd]
+    places: Ints = backslashes[first[odd]] + length[odd]
+    return places
 
 
 def _unescaped(buffer: Buffer, start: Ints, end: Ints) -> pl.Series | None:

@@ -61,7 +61,7 @@ def _end(text: bytes) -> int | None:
         return None
     except msgspec.DecodeError as error:
         found = _TRAILING.search(str(error))
-        return int(found[1]) if found else None
+        return int(found[1]) - 1 if found else None  # it counts the character it stumbles over
     return len(text)
 
 

@@ -1,4 +1,4 @@
-"""Parses one JSON text as tolerantly as it is safe: bad UTF-8, NaN, lone surrogates, deep nesting."""
+"""Parses one JSON text as tolerantly as is safe: bad UTF-8, NaN, lone surrogates, nesting."""
 
 from __future__ import annotations
 

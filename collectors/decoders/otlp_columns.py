@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -248,11 +249,11 @@ def _scopes(payloads: pa.Array) -> pl.Series:
     return pl.Series([names[raw] for raw in raws], dtype=pl.String())
 
 
-def _parse(parser: type, raw: bytes | None) -> object:
+def _parse(parser: Any, raw: bytes | None) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        return parser.FromString(raw or b"")  # type: ignore[attr-defined]
+        return parser.FromString(raw or b"")
     except DecodeError as error:
         raise Irregular(str(error)) from error
 

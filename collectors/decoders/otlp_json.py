@@ -227,13 +227,13 @@ def _times(numbers: list[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
 
 
 def _small(numbers: list[int]) -> npt.NDArray[np.uint8]:
-    if numbers and not (0 <= min(numbers) and max(numbers) < 256):
+    if numbers and not (min(numbers) >= 0 and max(numbers) < 256):
         raise Irregular("an enum out of range")
     return np.array(numbers, np.uint8)
 
 
 def _counts(numbers: list[int]) -> npt.NDArray[np.uint32]:
-    if numbers and not (0 <= min(numbers) and max(numbers) < 2**32):
+    if numbers and not (min(numbers) >= 0 and max(numbers) < 2**32):
         raise Irregular("a count out of range")
     return np.array(numbers, np.uint32)
 
@@ -303,7 +303,7 @@ def _all_attributes(lists: list[msgspec.Raw]) -> pl.DataFrame:
 
 
 def _parsed(lists: list[msgspec.Raw], which: Iterable[int]) -> pl.DataFrame:
-    """Lists that do not follow the template, one by one. Raises Rejected for what is no attribute."""
+    """Lists that do not follow the template, one by one. Raises Rejected."""
     rows: list[tuple[int, str, str, bool]] = []
     for row in which:
         found = msgspec.json.decode(lists[row])

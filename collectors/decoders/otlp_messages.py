@@ -52,7 +52,9 @@ class Texts:
 
     def attributes(self, pairs: Iterable[Any]) -> list[Attribute]:
         """Each KeyValue as (key, text, quoted)."""
-        return [(self.text(pair.key), *scalars.plain_text(self.plain(pair.value))) for pair in pairs]
+        return [
+            (self.text(pair.key), *scalars.plain_text(self.plain(pair.value))) for pair in pairs
+        ]
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """An AnyValue as plain JSON; deeper than `MAX_DEPTH` is cut."""
@@ -84,12 +86,8 @@ def _span(
     start, start_bits = scalars.time_ns(span.start_time_unix_nano)
     end, end_bits = scalars.time_ns(span.end_time_unix_nano)
     trace = trace_id(span.trace_id)
-    fields = {
-        "name": texts.text(span.name),
-        "status_message": texts.text(span.status.message),
-        "tracestate": texts.text(span.trace_state),
-        "attributes": texts.attributes(span.attributes),
-    }
+    name, message_ = texts.text(span.name), texts.text(span.status.message)
+    state, attributes = texts.text(span.trace_state), texts.attributes(span.attributes)
     links = [(link, texts.attributes(link.attributes)) for link in span.links]
     events = [(e, texts.text(e.name), texts.attributes(e.attributes)) for e in span.events]
     row = builder.span(
@@ -105,14 +103,17 @@ def _span(
         quality=start_bits | end_bits | (Quality.INVALID_UTF8 if texts.replaced else 0),
         resource=resource,
         scope=scope,
-        **fields,
+        name=name,
+        status_message=message_,
+        tracestate=state,
+        attributes=attributes,
     )
     if texts.replaced:
         ledger.warn("invalid UTF-8 was replaced by U+FFFD")
-    for event, name, attributes in events:
-        builder.event(row, scalars.time_ns(event.time_unix_nano)[0], name, attributes)
-    for link, attributes in links:
-        _link(link, row, attributes, builder, ledger, where)
+    for event, title, pairs in events:
+        builder.event(row, scalars.time_ns(event.time_unix_nano)[0], title, pairs)
+    for link, pairs in links:
+        _link(link, row, pairs, builder, ledger, where)
 
 
 def _link(
@@ -130,12 +131,12 @@ def _link(
 def trace_id(raw: bytes) -> tuple[int, int]:
     """(high, low) of 16 bytes. Raises Rejected."""
     if len(raw) != 16 or not any(raw):
-        raise Rejected("bad-trace-id", f"{raw[:32].hex() or 'no bytes'}: not 16 bytes, not all zero")
+        raise Rejected("bad-trace-id", f"{raw[:32].hex() or 'nothing'} is not 16 bytes")
     return int.from_bytes(raw[:8]), int.from_bytes(raw[8:])
 
 
 def span_id(raw: bytes, reason: str) -> int:
     """8 bytes as a number. Raises Rejected."""
     if len(raw) != 8 or not any(raw):
-        raise Rejected(reason, f"{raw[:32].hex() or 'no bytes'}: not 8 bytes, not all zero")
+        raise Rejected(reason, f"{raw[:32].hex() or 'nothing'} is not 8 bytes")
     return int.from_bytes(raw)

@@ -11,7 +11,6 @@ from typing import Any
 from collectors.decoders import scalars
 from collectors.ledger import Ledger, Rejected, Where
 from collectors.raw import Attribute, Builder
-from collectors.schema import Quality
 
 KINDS = {
     f"SPAN_KIND_{name}": number

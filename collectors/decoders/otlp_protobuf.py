@@ -39,9 +39,7 @@ def _batches(payloads: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         yield first, batch
 
 
-def _halving(
-    payloads: list[bytes], ledger: Ledger, source: str, first: int
-) -> Iterator[RawBatch]:
+def _halving(payloads: list[bytes], ledger: Ledger, source: str, first: int) -> Iterator[RawBatch]:
     """Halves a batch that cannot be read in columns until only the culprits are left."""
     try:
         batch = otlp_columns.decode(payloads)

@@ -61,8 +61,8 @@ def walk(buffer: Buffer, start: Ints, end: Ints) -> KeyValues:
 
 def _places(buffer: Buffer, start: Ints, end: Ints) -> _Places:
     rows = len(start)
-    numbers = [np.empty(rows, np.int64) for _ in range(4)]
-    places = _Places(*numbers, np.empty(rows, np.uint8))
+    key, key_size, value, value_size = (np.empty(rows, np.int64) for _ in range(4))
+    places = _Places(key, key_size, value, value_size, np.empty(rows, np.uint8))
     for tile in tiles(rows):
         _locate(buffer, start[tile], end[tile], places, tile)
     return places

@@ -63,7 +63,7 @@ class ZipkinSpans:
                 _add(span, halves, builder)
 
     def _without_partial(self, group: list[_Span]) -> list[_Span]:
-        """A report without times and kind says nothing that the same service's full one does not."""
+        """Without reports that have neither time nor kind beside a full one of that service."""
         full = [span for span in group if span.start_ns or span.kind]
         services = {span.service for span in full}
         kept = [span for span in group if span in full or span.service not in services]
@@ -85,9 +85,7 @@ def _ids(span: _Span, halves: Mapping[Key, list[_Span]]) -> tuple[int, int]:
     if _is_server(span) and (span.trace, span.id) in halves:
         return half_id(span), span.id
     above = [
-        half
-        for half in halves.get((span.trace, span.parent), ())
-        if half.service == span.service
+        half for half in halves.get((span.trace, span.parent), ()) if half.service == span.service
     ]
     if not above:
         return span.id, span.parent

@@ -17,7 +17,7 @@ from collectors.recording import Recording
 from tests.collectors.traces import REQUESTS, as_json, assert_same, line
 
 HERE = Where("here")
-SLOW = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+SLOW = settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 
 
 def by_upb(requests: list[TracesData]) -> Recording:
