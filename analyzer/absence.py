@@ -18,6 +18,7 @@ DARK_RUN = 3  # messages missed in a row
 DARK_FACTOR = 3.0  # times the 99th percentile of the usual pauses
 RELIABLE = 0.9  # a step that comes in at least this share of cases is meant to come always
 CERTAIN = 0.95  # lower Wilson bound of a step that is required whatever else is seen
+MAX_ALONE = 2  # unlinked steps for each absence
 TRUNCATED_SHARE = 0.5
 CORE_SHARE = 0.5
 LOOP_SHARE = 0.5  # of the instances with a loop that end it so
@@ -168,12 +169,20 @@ def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame
 
 
 def _with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """Match absences one to one with consumer steps that nothing ties to a producer."""
+    """Match absences one to one with steps of the awaited kind that nothing ties to a cause.
+
+    Where more of these stand alone than could be missed, standing alone is how they begin.
+    """
     table = context.table
-    loose = np.flatnonzero(context.unlinked & context.beginning)
+    loose = np.flatnonzero(context.beginning & ~context.entered)
     frame = frame.with_row_index("absence")
     found = pl.DataFrame({"key": table.label[loose], "at": table.start[loose]})
-    wanted = frame.filter(pl.col("message")).select("absence", "start", "max_ns", key="b")
+    missed = frame.group_by(key="b").agg(missed=pl.len())
+    consumes = pl.Series(context.unlinked[loose])
+    found = found.with_columns(consumes=consumes).join(missed, on="key")
+    alone = pl.len().over("key")
+    found = found.filter(pl.col("consumes") | (alone <= MAX_ALONE * pl.col("missed")))
+    wanted = frame.select("absence", "start", "max_ns", key="b")
     matched = match_in_time(wanted, found)
     total = found.group_by(b="key").agg(unlinked_total=pl.len())
     return (
@@ -378,10 +387,10 @@ def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
             pl.col("alternative") | (~pl.col("required") & ~pl.col("dark") & ~pl.col("send_failed"))
         )
         .then(pl.lit("legitimate"))
-        .when(pl.col("within") & ~pl.col("errored"))
-        .then(pl.lit("missing"))
         .when(pl.col("errored"))
         .then(pl.lit("errored"))
+        .when(pl.col("within") & ~pl.col("unlinked"))
+        .then(pl.lit("missing"))
         .otherwise(timed)
     )
     return frame.with_columns(verdict=verdict)

@@ -80,10 +80,26 @@ def message_evidence(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Evide
         [
             by_link(index, role),
             by_causal_id(spans),
-            by_message_id(spans, role),
-            by_offset(spans, role),
+            *_unless_known(
+                index,
+                role,
+                by_link(index, role),
+                by_message_id(spans, role),
+                by_offset(spans, role),
+            ),
         ]
     )
+
+
+def _unless_known(
+    index: SpanIndex, role: Ints, links: Evidence, *weaker: Evidence
+) -> list[Evidence]:
+    """Ids only count for consumers whose producer no parent and no link names: the attempts of a
+    Celery task share one id, and each has its own send."""
+    parent = index.parent
+    known = (parent >= 0) & (role[parent] == Role.SEND)
+    known[links.target[role[links.source] == Role.SEND]] = True
+    return [evidence.where(~known[evidence.target]) for evidence in weaker]
 
 
 def by_link(index: SpanIndex, role: Ints) -> Evidence:

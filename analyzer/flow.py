@@ -164,7 +164,23 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
     repeated = _repetitions(table, missing)
     missing = missing.join(repeated, on=["step", "b"], how="anti")
-    return missing.sort("instance", "step", "b")
+    return _usual_in_context(table, missing).sort("instance", "step", "b")
+
+
+def _usual_in_context(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
+    """Drop absences after a step that b never follows when it was itself brought about in that
+    way: one exchange carries several events, and only some of them go on to b."""
+    before = np.full(len(table), -1, dtype=np.int64)
+    before[table.target[::-1]] = table.label[table.source[::-1]]
+    concerned = np.zeros(int(table.label.max(initial=0)) + 1, dtype=np.bool_)
+    concerned[missing["a"].to_numpy()] = True
+    edges = np.flatnonzero(concerned[table.label[table.source]])
+    source = table.source[edges]
+    seen = pl.DataFrame(
+        {"a": table.label[source], "b": table.label[table.target[edges]], "before": before[source]}
+    ).unique()
+    missing = missing.with_columns(before=before[missing["step"].to_numpy()])
+    return missing.join(seen, on=["a", "b", "before"], how="semi").drop("before")
 
 
 def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:

@@ -21,15 +21,16 @@ DEAD_LETTER = (
 
 
 def dead_lettered(context: Context) -> Detection:
-    """Sends to a dead-letter destination, consumers that settled with dead_letter, Wolverine's
-    own events of loss."""
+    """Sends to and reads from a dead-letter destination, consumers that settled with dead_letter,
+    Wolverine's own events of loss."""
     table, spans = context.table, context.spans
     named = spans["destination"].cast(pl.String).str.contains(DEAD_LETTER).fill_null(False)
     disposed = (spans["disposition"].cast(pl.String) == "dead_letter").fill_null(False)
     told = _wolverine(context)
+    # where the broker moves the message itself, only the reader of the queue is seen
+    messaging = np.isin(table.role, (Role.SEND, Role.PROCESS, Role.RECEIVE))
     steps = np.flatnonzero(
-        (named.to_numpy()[table.row] & (table.role == Role.SEND))
-        | (disposed.to_numpy() | told)[table.row]
+        (named.to_numpy()[table.row] & messaging) | (disposed.to_numpy() | told)[table.row]
     )
     if not len(steps):
         return nothing()

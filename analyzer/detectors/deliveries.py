@@ -80,7 +80,7 @@ def duplicate_delivery(context: Context) -> Detection:
 def _explain_duplicate(context: Context, row: Row, n: int) -> Words:
     text = (
         f"{name_of(context, row['label'])} succeeded {plural(row['times'], 'time')} for one "
-        f"message, in {plural(n, 'instance')}"
+        f"message, in {plural(row['instances'], 'instance')}"
     )
     why = f"the second one began {spell(row['gap'])} after the first had ended"
     evidence = span_evidence(context, row["first_step"], "first")

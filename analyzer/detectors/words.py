@@ -45,7 +45,7 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
     if row["send_failed"]:
         causes.append(Cause("send-failed", 0.9, ("the send ended with an error",), ()))
     if row["unlinked"]:
-        text = f"{plural(row['unlinked_total'], 'consumer span')} of {service} without a producer"
+        text = f"{plural(row['unlinked_total'], 'span')} of {service} of this kind without a cause"
         causes.append(Cause("context-broken", 0.7, (text, "one of them fits in time"), ()))
     if context.sampled and row["same_trace"] < 0.95:
         text = "the recording is sampled and the consumer stands in a trace of its own"
