@@ -161,12 +161,12 @@ def ratio(part: int, whole: int) -> str:
     return f"{part / whole:.3f}" if whole else "-"
 
 
-def print_row(scenario: Scenario, one: Score, seconds: float) -> None:
+def print_row(name: str, one: Score, seconds: float) -> None:
     """One line of the table of scenarios."""
     false = 1000 * one.alarmed / max(1, one.healthy)
     missed = sum(one.expected.values()) - sum(one.got.values())
     cells = (
-        title(scenario),
+        name,
         f"{one.found}/{one.truths}",
         ratio(one.states_right, one.truths),
         ratio(sum(one.rightly.values()), sum(one.said.values())),
@@ -249,10 +249,10 @@ def main() -> None:
     print_head(HEAD)
     for scenario in _chosen(options):
         one, seconds = run(scenario, options.keys)
-        print_row(scenario, one, seconds)
+        print_row(title(scenario), one, seconds)
         wrong += [(scenario, found) for found in one.wrong]
         total.add(replace(one, wrong=[]))
-    print_row(Scenario("order"), total, 0.0) if not options.uris else None
+    print_row("total", total, 0.0)
     print_kinds(total)
     if options.verbose:
         print_confusion(wrong, options.verbose)

@@ -22,7 +22,6 @@ class Fault:
     causes: tuple[str, ...] = ()  # any of these is the right first cause
     synchronous: bool = False  # can happen to a system of calls
     number: str = "share of instances"
-    silent: bool = False  # shows only by what does not come, so not before some time has passed
 
 
 _STUCK = ("stuck", "late", "backlog", "missing-step", "unconsumed-message")
@@ -36,7 +35,6 @@ FAULTS: dict[str, Fault] = {
         (("unconsumed-message", "stuck"),),
         _STUCK,
         ("lost",),
-        silent=True,
     ),
     "crash": Fault(
         "a handler dies in the middle: its span is missing, its children are there",
@@ -47,7 +45,6 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "failed", "orphaned", "broken-propagation"),
         ("crashed",),
         synchronous=True,
-        silent=True,
     ),
     "hang": Fault(
         "a handler never returns: its span is missing, its process goes on with other work",
@@ -58,7 +55,6 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "failed", "orphaned", "broken-propagation"),
         ("hanging", "running", "processing", "crashed"),
         synchronous=True,
-        silent=True,
     ),
     "handler-error": Fault(
         "a handler fails and nothing comes after it",
@@ -113,7 +109,6 @@ FAULTS: dict[str, Fault] = {
         _STUCK,
         ("ended-early", "not-sent", "missing-step"),
         synchronous=True,
-        silent=True,
     ),
     "identity-conflict": Fault(
         "a handler writes another instance's key",
@@ -149,7 +144,6 @@ FAULTS: dict[str, Fault] = {
         (("incomplete-compensation", "missing-step"),),
         (*_STUCK, "failed"),
         ("partial", "not-compensated", "ended-early", "missing-step"),
-        silent=True,
     ),
     "in-flight": Fault(
         "the recording stops while this share of the instances is at work",
@@ -165,7 +159,6 @@ FAULTS: dict[str, Fault] = {
         (*_STUCK, "consumer-dark"),
         ("consumer-dark",),
         number="share of the recording",
-        silent=True,
     ),
     "outage": Fault(
         "one service is away in the middle of the recording and catches up",

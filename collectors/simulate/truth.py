@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from collectors.simulate.faults import FAULTS, Fault
+from collectors.simulate.flows import SECOND
 from collectors.simulate.play import Case, Spot
 from collectors.simulate.world import World
 
@@ -58,6 +59,8 @@ class Header(msgspec.Struct, tag_field="record", tag="scenario"):
     counts: dict[str, int]  # instances, spans, and instances by state
     unread: tuple[str, ...] = ()  # destinations that nobody reads, by design
 
+
+RETRY_NS = 10 * SECOND  # an error that is younger may still be followed by a retry
 
 _OPEN = ("running", "waiting", "late")
 _VICTIM = "identity-conflict-victim"
@@ -116,9 +119,12 @@ def _unsure(world: World, case: Case) -> bool:
 
 
 def _judgeable(world: World, case: Case) -> bool:
-    if not case.since or not FAULTS[case.hit].silent:
+    age = world.horizon_ns - case.since
+    if not case.since or case.hit in ("dead-letter", "send-failed"):
         return True
-    return world.horizon_ns - case.since > world.patience_ns
+    if case.hit == "handler-error":
+        return age > RETRY_NS
+    return age > world.patience_ns
 
 
 def _weigh(world: World, case: Case, known: Fault) -> Fault:
@@ -136,7 +142,8 @@ def _weigh(world: World, case: Case, known: Fault) -> Fault:
         if name in case.also or (name in world.scenario.faults and name != "broken-propagation"):
             known = _blur(known, FAULTS[name], kinds)
     if case.cut and known.state in ("complete", "compensated"):
-        return replace(known, state="running", states=_OPEN, findings=())
+        accepts = (*known.accepts, *kinds, "late")  # long human waits do look late
+        return replace(known, state="running", states=_OPEN, findings=(), accepts=accepts)
     if "outage" in case.also:
         known = replace(known, states=(*known.states, "late"))
         known = replace(known, accepts=(*known.accepts, *FAULTS["outage"].accepts))

@@ -207,7 +207,7 @@ class World:
         if "late" in faults:
             usual = max(usual, 120 * (self.scenario.gap_ns or SECOND))
         if "outage" in faults:
-            usual = max(usual, round(1.2 * self.length_ns * faults["outage"]))
+            usual = max(usual, round(2.5 * self.length_ns * faults["outage"]))
         if "human" in faults:
             usual = max(usual, 20 * DAY)
         return max(usual, HOUR // 120)
