@@ -373,7 +373,7 @@ def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     unseen = pl.lit(context.sampled) & (pl.col("crashed") == 0) & (pl.col("same_trace") < 0.95)
     timed = (
         pl.when(~learned)
-        .then(pl.lit("unknown"))
+        .then(pl.when("message").then(pl.lit("unknown")).otherwise(pl.lit("legitimate")))
         .when(pl.col("age_ns") < pl.col("late_ns"))
         .then(pl.lit("waiting"))
         .when((pl.col("age_ns") < pl.col("stuck_ns")) & (pl.col("crashed") == 0))

@@ -152,7 +152,7 @@ def _suggestions(found: Sequence[KeyCandidate]) -> tuple[DataNote, ...]:
         DataNote(
             one.key,
             f"{one.key} would join traces in {one.joined:,} of {one.values:,} values, over "
-            f"{one.services} services: add --key {one.key}",
+            f"{one.services} services",
             one.joined,
             round(one.score, 3),
         )

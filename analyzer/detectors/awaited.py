@@ -43,11 +43,15 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .when(verdict == "missing")
         .then(pl.lit("missing-step"))
         .when(verdict == "unknown")
-        .then(pl.lit("unconsumed-message"))
+        .then(
+            pl.when("message")
+            .then(pl.lit("unconsumed-message"))
+            .otherwise(pl.lit("broken-propagation"))
+        )
         .otherwise(verdict)
     )
     grouped = pl.concat_str(kind, pl.lit(":"), "a", pl.lit(":"), "b")
-    together = kind.is_in(["consumer-dark", "backlog", "unconsumed-message"])
+    together = kind.is_in(["consumer-dark", "backlog", "unconsumed-message", "broken-propagation"])
     state = (
         pl.when(verdict == "waiting")
         .then(pl.lit(State.WAITING.value))
@@ -166,6 +170,8 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         "missing-step": _missing_text(context, row, before, after, usual),
         "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
         "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",
+        "broken-propagation": f"{plural(n, 'time')} {after} stands in a trace of its own, and not "
+        f"after {before}: the context was lost on the way",
         "backlog": f"{plural(n, 'instance')} late together at {after}, after {before}; {usual}",
         "consumer-dark": _dark_text(context, row, n, before, after),
     }[str(row["kind"])]

@@ -22,7 +22,8 @@ def _deliveries(context: Context) -> pl.DataFrame:
     """One row for each consumer step of a send: origin step, label, group, start, error."""
     table, spans = context.table, context.spans
     sent = table.role[table.source] == Role.SEND
-    taken = sent & (table.role[table.target] == Role.PROCESS)
+    # pika calls the span of its handler "receive"; a receive that is a step is the handler
+    taken = sent & np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
     source, target = table.source[taken], table.target[taken]
     return pl.DataFrame(
         {
