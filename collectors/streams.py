@@ -83,6 +83,8 @@ class _Counted(io.RawIOBase):
 class _Guarded:
     """Turns every way in which compressed data can be broken into DamagedStream."""
 
+    STEP = 1 << 16  # bytes; what was unpacked in the step that fails is lost
+
     def __init__(self, raw: Readable) -> None:
         self._raw = raw
 
@@ -92,10 +94,53 @@ class _Guarded:
 
         isal = cast(type[Exception], isal_zlib.error)
         broken = (EOFError, OSError, zlib.error, ZstdError, isal)
+        pieces: list[bytes] = []
+        total = 0
         try:
-            return self._raw.read(size)
+            while total < size and (piece := self._raw.read(min(self.STEP, size - total))):
+                pieces.append(piece)
+                total += len(piece)
         except broken as error:
-            raise DamagedStream(str(error) or type(error).__name__) from error
+            if not pieces:  # what came before the damage is good; the next call tells
+                raise DamagedStream(str(error) or type(error).__name__) from error
+        return b"".join(pieces)
+
+
+class _Zstd:
+    """Every frame of a zstd stream; zstandard's own reader is silent about a frame cut short."""
+
+    STEP = 4096  # bytes fed at a time; a block of 4 bytes can unfold to 128 KB
+
+    def __init__(self, raw: io.BufferedReader) -> None:
+        import zstandard
+
+        self._raw = raw
+        self._maker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+        self._frame = self._maker.decompressobj()
+        self._fresh = True  # nothing of the present frame was read yet
+        self._ready = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes. Raises EOFError where a frame is cut short."""
+        pieces, total = [self._ready], len(self._ready)
+        while total < size and (piece := self._more()) is not None:
+            pieces.append(piece)
+            total += len(piece)
+        data = b"".join(pieces)
+        if not data and not self._fresh:
+            raise EOFError("a zstd frame is cut short")
+        self._ready = data[size:]
+        return data[:size]
+
+    def _more(self) -> bytes | None:
+        packed = self._frame.unused_data if self._frame.eof else b""
+        if self._frame.eof:
+            self._frame, self._fresh = self._maker.decompressobj(), True
+        packed = packed or self._raw.read(self.STEP)
+        if not packed:
+            return None
+        self._fresh = False
+        return self._frame.decompress(packed)
 
 
 @contextmanager
@@ -120,8 +165,5 @@ def _plain(raw: _Counted) -> Stream:
 
         return Stream(_Guarded(igzip.GzipFile(fileobj=buffered, mode="rb")))  # type: ignore[no-untyped-call]
     if magic == ZSTD or (magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5):
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
-        return Stream(_Guarded(reader.stream_reader(buffered, read_across_frames=True)))
+        return Stream(_Guarded(_Zstd(buffered)))
     return Stream(buffered, plain=True)

@@ -143,9 +143,7 @@ def test_hex_ids_in_either_case(reading: Any) -> None:
         ("startTimeUnixNano", "soon", "bad-time"),
     ],
 )
-def test_a_bad_span_costs_itself_only(
-    reading: Any, field: str, value: Any, reason: str
-) -> None:
+def test_a_bad_span_costs_itself_only(reading: Any, field: str, value: Any, reason: str) -> None:
     """Counted by reason, its line told; its neighbours in the request stay."""
     bad = span(2, **{field: value})
     found = reading(b"\n" + request(span(1), bad, span(3)))
@@ -169,7 +167,13 @@ def test_numbers_as_numbers_or_strings(reading: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [('"NaN"', "NaN"), ('"Infinity"', "Infinity"), ("NaN", "NaN"), ("1e400", None), ("1.50", "1.5")],
+    [
+        ('"NaN"', "NaN"),
+        ('"Infinity"', "Infinity"),
+        ("NaN", "NaN"),
+        ("1e400", None),
+        ("1.50", "1.5"),
+    ],
 )
 def test_doubles(reading: Any, text: str, shown: str | None) -> None:
     line = request(span(1, attributes=[{"key": "d", "value": {"doubleValue": 0}}]))
@@ -210,9 +214,7 @@ def test_escapes_and_lone_surrogates(reading: Any) -> None:
 
 @pytest.mark.parametrize("width", [1, 2, 7, 11, 12, 13, 14, 40])
 def test_every_length_of_key_and_value(reading: Any, width: int) -> None:
-    pairs = [
-        {"key": "k" * width + str(n), "value": {"stringValue": "v" * n}} for n in range(width)
-    ]
+    pairs = [{"key": "k" * width + str(n), "value": {"stringValue": "v" * n}} for n in range(width)]
     found = reading(request(span(1, attributes=pairs)))
     keys = {pair["key"]: pair["value"]["stringValue"] for pair in pairs}
     assert dict(found.attributes.select("key", "value").iter_rows()) == keys
