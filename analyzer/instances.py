@@ -39,7 +39,7 @@ def facts(context: Context, ids: pl.Series) -> pl.DataFrame:
             "steps": pl.Series(np.bincount(table.instance, minlength=count)).cast(pl.UInt32),
             "spans": pl.Series(np.bincount(of, minlength=count)).cast(pl.UInt32),
             "errors": pl.Series(np.bincount(of[errors], minlength=count)).cast(pl.UInt32),
-            "variant": variants(table),
+            "variant": variants(table, context.labels),
         }
     )
 

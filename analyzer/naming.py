@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, distinct, ints, words
+from analyzer.codes import Flags, Ints, Words, distinct, ints, mix, words
 from analyzer.context import hex_strings, trace_hexes
 from analyzer.evidence import Tier
 from analyzer.index import SpanIndex
@@ -101,26 +103,33 @@ def _beginnings(table: StepTable) -> Flags:
     return begins
 
 
-def variants(table: StepTable) -> pl.Series:
+def variants(table: StepTable, labels: pl.DataFrame) -> pl.Series:
     """A hash of each instance's causal graph over labels; repetitions count once.
 
-    The set of (label, label) edges and of labels without an edge into them, hashed by sum:
-    the same for any order of arrival.
+    The set of (label, label) edges and of labels without an edge into them, hashed by sum: the
+    same for any order of arrival, and for any recording that the instance stands in.
     """
-    size = np.uint64(int(table.label.max(initial=0)) + 2)
-    source = table.label[table.source].astype(np.uint64) + np.uint64(1)
-    target = table.label[table.target].astype(np.uint64) + np.uint64(1)
+    size = len(labels) + 1
+    source, target = table.label[table.source] + 1, table.label[table.target] + 1
     entered = np.zeros(len(table), dtype=np.bool_)
     entered[table.target] = True
     roots = np.flatnonzero(~entered)
-    code = np.concatenate([source * size + target, table.label[roots].astype(np.uint64) + 1])
+    code = np.concatenate([source * size + target, table.label[roots] + 1])
     instance = np.concatenate([table.instance[table.source], table.instance[roots]])
-    owner, once = distinct((instance, code.astype(np.int64)))
-    mixed = once.astype(np.uint64) * _ODD
+    owner, once = distinct((instance, code))
+    name = np.concatenate([np.zeros(1, np.uint64), _stable_hashes(labels)])
+    mixed = mix(name[once // size], name[once % size]) * _ODD
     mixed = (mixed ^ (mixed >> np.uint64(29))) * _ODD
     sums = np.zeros(table.instances, dtype=np.uint64)
     np.add.at(sums, owner, mixed ^ (mixed >> np.uint64(32)))
     return hex_strings(sums.reshape(-1, 1)).alias("variant")
+
+
+def _stable_hashes(labels: pl.DataFrame) -> Words:
+    """64 bits for each label: codes depend on what else is recorded, names do not."""
+    names = labels.select(pl.concat_str("service", pl.lit("\x1f"), "operation")).to_series()
+    digests = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def sends(table: StepTable) -> Flags:

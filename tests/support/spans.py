@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class Tape:
         number = f"{len(self.spans)}"
         if trace is None:
             trace = parent.trace if isinstance(parent, Ref) else hex_id(f"trace {number}", 32)
-        elif len(trace) != 32:
+        elif not re.fullmatch(r"[0-9a-f]{32}", trace):
             trace = hex_id(trace, 32)
         ref = Ref(trace, hex_id(f"span {number}", 16), service, "", at, at + takes)
         attributes = more.pop("attributes", {})
