@@ -111,7 +111,7 @@ class _Zstd:
 
     STEP = 4096  # bytes fed at a time; a block of 4 bytes can unfold to 128 KB
 
-    def __init__(self, raw: io.BufferedReader) -> None:
+    def __init__(self, raw: Readable) -> None:
         import zstandard
 
         self._raw = raw

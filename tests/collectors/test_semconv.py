@@ -53,9 +53,11 @@ def test_the_first_alias_wins_and_the_other_stays(column: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "operation"),
-    [("publish", "send"), ("send", "send"), ("deliver", "process"), ("process", "process")]
-    + [("create", "create"), ("receive", "receive"), ("poll", "receive"), ("ack", "settle")]
-    + [("settle", "settle"), ("Receive", "receive")],
+    [
+        *(("publish", "send"), ("send", "send"), ("deliver", "process"), ("process", "process")),
+        *(("create", "create"), ("receive", "receive"), ("poll", "receive"), ("ack", "settle")),
+        *(("settle", "settle"), ("Receive", "receive")),
+    ],
 )
 @pytest.mark.parametrize("alias", ["messaging.operation.type", "messaging.operation"])
 def test_operations(alias: str, value: str, operation: str) -> None:
