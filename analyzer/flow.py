@@ -194,10 +194,10 @@ def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
     open_steps = (
         missing.filter(~pl.col("message")).select("step", "a", "b").join(of_step, on=["step", "a"])
     )
-    twins = open_steps.join(of_step, on=["origin", "a"], suffix="_twin")
-    twins = twins.filter(pl.col("step") != pl.col("step_twin"))
-    after = pl.DataFrame({"step_twin": table.source, "b": table.label[table.target]}).unique()
-    return twins.join(after, on=["step_twin", "b"], how="semi").select("step", "b").unique()
+    # a step that lacks b is not the one that b followed: no need to pair the attempts
+    after = pl.DataFrame({"step": table.source, "b": table.label[table.target]})
+    done = of_step.join(after, on="step").select("origin", "a", "b").unique()
+    return open_steps.join(done, on=["origin", "a", "b"], how="semi").select("step", "b").unique()
 
 
 def burst(absent: np.ndarray) -> bool:
