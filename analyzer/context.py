@@ -126,14 +126,13 @@ class Context:
 
     def starts_of(self, label: int) -> Ints:
         """Starts of all steps of a label, sorted."""
-        starts, bounds = self._starts_by_label
-        return starts[bounds[label] : bounds[label + 1]]
+        if label not in self._starts_by_label:
+            self._starts_by_label[label] = np.sort(self.table.start[self.table.label == label])
+        return self._starts_by_label[label]
 
     @cached_property
-    def _starts_by_label(self) -> tuple[Ints, Ints]:
-        order = np.lexsort((self.table.start, self.table.label))
-        bounds = np.searchsorted(self.table.label[order], np.arange(len(self.labels) + 1))
-        return self.table.start[order], bounds
+    def _starts_by_label(self) -> dict[int, Ints]:
+        return {}  # few labels are ever asked for
 
     def trace_hex(self, row: int) -> str:
         """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""

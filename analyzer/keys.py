@@ -206,19 +206,10 @@ def contradictions(recording: Recording, component: Ints) -> tuple[Conflict, ...
     if rows.is_empty():
         return ()
     rows = rows.with_columns(case=pl.Series(component[ints(rows["span"])]))
-    cases = rows.group_by("key", "case", "value").agg(n=pl.len(), row=pl.col("span").min())
+    promising = _identifying(_cases(rows.head(_SAMPLE)))
+    cases = _cases(rows.join(promising, on="key", how="semi"))
     per_case = pl.len().over("key", "case")
-    per_value = pl.len().over("key", "value")
-    figures = cases.group_by("key").agg(
-        cases=pl.col("case").n_unique(),
-        single=(per_case == 1).mean(),
-        own=(per_value == 1).mean(),
-    )
-    identifying = figures.filter(
-        (pl.col("cases") >= MIN_CASES)
-        & (pl.col("single") >= IDENTIFYING)
-        & (pl.col("own") >= IDENTIFYING)
-    )
+    identifying = _identifying(cases)
     torn = cases.join(identifying.select("key"), on="key", how="semi").filter(per_case > 1)
     strongest = ["n", "value"]
     ranked = torn.sort(strongest, descending=[True, False]).with_columns(
@@ -233,6 +224,28 @@ def contradictions(recording: Recording, component: Ints) -> tuple[Conflict, ...
     return tuple(
         Conflict(row, f"{key}={kept}", f"{key}={value}")
         for row, key, kept, value in found.select("row", "key", "kept", "value").iter_rows()
+    )
+
+
+def _cases(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row for each value of a key in a case: n spans carry it, `row` is the first."""
+    return rows.group_by("key", "case", "value").agg(n=pl.len(), row=pl.col("span").min())
+
+
+def _identifying(cases: pl.DataFrame) -> pl.DataFrame:
+    """Keys (column key) with one value a case and one case a value, nearly always."""
+    return (
+        cases.with_columns(
+            single=pl.len().over("key", "case") == 1, own=pl.len().over("key", "value") == 1
+        )
+        .group_by("key")
+        .agg(pl.col("case").n_unique(), pl.col("single").mean(), pl.col("own").mean())
+        .filter(
+            (pl.col("case") >= MIN_CASES)
+            & (pl.col("single") >= IDENTIFYING)
+            & (pl.col("own") >= IDENTIFYING)
+        )
+        .select("key")
     )
 
 

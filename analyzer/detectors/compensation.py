@@ -56,16 +56,22 @@ def suggested_pairs(context: Context) -> tuple[Pair, ...]:
     """Pairs of labels of one service whose verbs are a known do / undo and whose objects are the
     same, confirmed where at least MIN_TOGETHER instances show both in that order."""
     parsed = _verbs(context)
-    seen = _first_starts(context, sorted({label for label, _, _, _ in parsed}))
-    pairs = []
-    for do, service, stem, thing in parsed:
-        for undo, other, verb, same in parsed:
-            if service == other and thing == same and _undoes(stem, verb) and do != undo:
-                together = seen.get(do, {}).keys() & seen.get(undo, {}).keys()
-                ordered = sum(seen[do][one] <= seen[undo][one] for one in together)
-                if ordered >= MIN_TOGETHER:
-                    pairs.append(Pair(do, undo))
-    return tuple(pairs)
+    possible = [
+        Pair(do, undo)
+        for do, service, stem, thing in parsed
+        for undo, other, verb, same in parsed
+        if service == other and thing == same and _undoes(stem, verb) and do != undo
+    ]
+    seen = _first_starts(
+        context, sorted({one for pair in possible for one in (pair.do, pair.undo)})
+    )
+    return tuple(pair for pair in possible if _in_order(seen, pair) >= MIN_TOGETHER)
+
+
+def _in_order(seen: dict[int, dict[int, int]], pair: Pair) -> int:
+    """Number of instances that did first and undid later."""
+    done, undone = seen.get(pair.do, {}), seen.get(pair.undo, {})
+    return sum(done[one] <= undone[one] for one in done.keys() & undone.keys())
 
 
 def _undoes(stem: str, verb: str) -> bool:
