@@ -20,6 +20,7 @@ from tests.support.spans import DAY, Ref, Tape, line, recorded, report
 SHAPES = ("child", "link", "key", "batch")
 few = settings(
     max_examples=5,
+    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would analyse for minutes
 )
 
