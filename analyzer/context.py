@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, Ints, ints, jump, words
+from analyzer.evidence import Tier
 from analyzer.index import SpanIndex, break_cycles
 from analyzer.roles import Role
-from analyzer.steps import StepTable
+from analyzer.step_table import StepTable
 from analyzer.stitch import Stitching
 from collectors.recording import Recording
 
@@ -55,11 +56,16 @@ class Context:
         return entered
 
     @cached_property
-    def followed(self) -> Flags:
-        """Steps with an edge out of them."""
-        followed = np.zeros(len(self.table), dtype=np.bool_)
-        followed[self.table.source] = True
-        return followed
+    def consumed(self) -> Flags:
+        """Steps whose message another step took."""
+        table = self.table
+        taken = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
+        consumed = np.zeros(len(table), dtype=np.bool_)
+        consumed[table.source[taken]] = True
+        # what a request carries is answered by what it calls, with no consumer span
+        linked = table.tier != Tier.KEY
+        consumed[table.source[linked]] = True
+        return consumed
 
     @cached_property
     def beginning(self) -> Flags:

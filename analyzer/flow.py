@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Ints, encode
+from analyzer.evidence import Tier
 from analyzer.roles import Role
-from analyzer.steps import StepTable
+from analyzer.step_table import StepTable
 
 MIN_SEEN = 2  # times a step must have followed before anybody expects it
 MIN_SHARE = 0.5  # of the opportunities
@@ -50,7 +51,11 @@ def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 def followed(table: StepTable) -> pl.DataFrame:
     """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
-    label, source, target = table.label, table.source, table.target
+    label = table.label
+    # an edge that only the order in time suggests teaches nothing about what follows what
+    takes = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
+    sure = (table.tier != Tier.KEY) | ((table.role[table.source] == Role.SEND) & takes)
+    source, target, wait = table.source[sure], table.target[sure], table.wait[sure]
     message = (table.role[source] == Role.SEND) & np.isin(
         table.role[target], (Role.PROCESS, Role.RECEIVE)
     )
@@ -59,7 +64,7 @@ def followed(table: StepTable) -> pl.DataFrame:
             "step": source,
             "a": label[source],
             "b": label[target],
-            "wait": table.wait,
+            "wait": wait,
             "message": message,
             "after_end": table.start[target] > table.end[source],
             "start": table.start[source],

@@ -12,7 +12,7 @@ from analyzer.context import hex_strings, trace_hexes
 from analyzer.evidence import Tier
 from analyzer.index import SpanIndex
 from analyzer.roles import Role
-from analyzer.steps import StepTable
+from analyzer.step_table import StepTable
 from analyzer.stitch import Stitching
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,48 +10,14 @@ import polars as pl
 from analyzer.codes import Flags, Ints, flags, ints, jump
 from analyzer.evidence import CONFIDENCE, Evidence, Tier
 from analyzer.index import SpanIndex
+from analyzer.key_edges import with_key_edges
 from analyzer.roles import Role, plain_receive
+from analyzer.step_table import StepTable
 from analyzer.stitch import Stitching
 from collectors.schema import Status
 
 EMPTY_PAIR_NS = 1_000_000  # timestamps of some emitters are rounded to milliseconds
 MAX_SHARED = 1_000_000  # (instance, step) pairs of batch spans
-
-
-@dataclass(frozen=True)
-class StepTable:
-    """Steps sorted by (instance, start, row), and edges between them, in numpy columns.
-
-    `row` points into the recording's spans; `source` and `target` of an edge are positions
-    in the step columns. Instances are dense codes.
-    """
-
-    instance: Ints
-    row: Ints
-    role: Ints
-    label: Ints
-    start: Ints
-    end: Ints
-    error: Flags
-    shared: Flags
-    source: Ints
-    target: Ints
-    tier: Ints
-    wait: Ints
-    skew: Ints
-    trace: Ints  # by step: code of its trace
-    received: Flags  # by step: a span took this message, whether or not a step came of it
-    receipts: pl.DataFrame  # columns step, service: took the message, and no step came of it
-    instance_of_row: Ints  # by span; -1 where a span belongs to no instance
-    component: Ints  # by instance: code of its component
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    @property
-    def instances(self) -> int:
-        """Number of instances."""
-        return len(self.component)
 
 
 def step_rows(spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stitching) -> Flags:
@@ -172,7 +138,7 @@ def build_steps(
         instance_of_row=of_component[stitching.component],
         component=component[first],
     )
-    return _with_waits(_with_key_edges(table, spans, index))
+    return _with_waits(with_key_edges(table, spans, index))
 
 
 def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Flags:
@@ -344,57 +310,6 @@ def _in_one_instance(pairs: pl.DataFrame, steps: pl.DataFrame, near: str, far: s
     )
     return met.select(pl.col("step").alias(near), pl.col("step_far").alias(far), "tier").select(
         "source", "target", "tier"
-    )
-
-
-def _with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> StepTable:
-    """Connect the beginnings that only a key joined to the rest of their instance: to the last
-    send to the same destination before, else to the last step that ended before."""
-    size = len(table)
-    entered = np.zeros(size, dtype=np.bool_)
-    entered[table.target] = True
-    beginning = np.ones(size, dtype=np.bool_)
-    beginning[1:] = table.instance[1:] != table.instance[:-1]
-    loose = np.flatnonzero(~entered & ~beginning & ~index.missing_parent[table.row])
-    if not len(loose):
-        return table
-    frame = pl.DataFrame(
-        {
-            "step": np.arange(size),
-            "instance": table.instance,
-            "start": table.start,
-            "destination": spans["destination"][table.row],
-            "role": table.role,
-        }
-    )
-    inside = frame.filter(pl.col("instance").is_in(np.unique(table.instance[loose]).tolist()))
-    wanted = frame[loose].sort("start", "step")
-    sends = inside.filter(pl.col("role") == Role.SEND).sort("start", "step")
-    by_message = wanted.filter(pl.col("role").is_in([int(Role.PROCESS), int(Role.RECEIVE)]))
-    matched = by_message.join_asof(
-        sends, on="start", by=["instance", "destination"], suffix="_source", check_sortedness=False
-    ).drop_nulls("step_source")
-    rest = wanted.join(matched, on="step", how="anti").sort("start", "step")
-    before = inside.sort("start", "step")
-    in_time = rest.join_asof(
-        before,
-        on="start",
-        by="instance",
-        suffix="_source",
-        allow_exact_matches=False,
-        check_sortedness=False,
-    ).drop_nulls("step_source")
-    names = ["step_source", "step"]
-    found = pl.concat([matched.select(names), in_time.select(names)]).sort("step")
-    return _extended(table, ints(found["step_source"]), ints(found["step"]))
-
-
-def _extended(table: StepTable, source: Ints, target: Ints) -> StepTable:
-    return replace(
-        table,
-        source=np.concatenate([table.source, source]),
-        target=np.concatenate([table.target, target]),
-        tier=np.concatenate([table.tier, np.full(len(source), int(Tier.KEY))]),
     )
 
 

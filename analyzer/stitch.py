@@ -112,9 +112,11 @@ def cut_parents(
     """Rows to take away from their parent: their message came from elsewhere, and the parent
     is a batch, a receive, or the root of a loop that merely hands messages on."""
     cut = np.zeros(len(index.trace), dtype=np.bool_)
-    foreign = np.unique(
-        evidence.target[index.trace[evidence.source] != index.trace[evidence.target]]
-    )
+    elsewhere = index.trace[evidence.source] != index.trace[evidence.target]
+    # a link to a span that was not recorded says as well that the message came from elsewhere
+    dangling = index.link_source[(index.link_target < 0)]
+    dangling = dangling[np.isin(role[dangling], (Role.PROCESS, Role.RECEIVE))]
+    foreign = np.union1d(evidence.target[elsewhere], dangling)
     foreign = foreign[(index.parent[foreign] >= 0) & ~batch[foreign]]
     above = index.parent[foreign]
     kind = ints(spans["kind"])

@@ -35,7 +35,7 @@ FAILURE = re.compile(
     r"(fail|reject|declin|deni|cancel|abort|expir|timeout|timed|error|refus|invalid)"
 )
 MIN_TOGETHER = 2  # instances that show both, the doing first
-USUAL = 0.5  # share of rolled-back instances in which the partner comes
+USUAL = 0.3  # share of rolled-back instances in which the partner comes
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,6 @@ def failed(context: Context, dead: Ints) -> Detection:
         .then(pl.lit("crashed"))
         .when(pl.col("silent").is_not_null())
         .then(pl.lit("downstream-silent"))
-        .when(pl.col("origin_service") != _service_of(context, steps))
-        .then(pl.lit("downstream-error"))
         .otherwise(pl.lit("handler-error"))
     )
     frame = frame.unique(["instance", "origin"], keep="first", maintain_order=True)
@@ -89,10 +87,6 @@ def _has_lost_parent(context: Context) -> Flags:
     of = context.table.instance_of_row[np.flatnonzero(context.index.missing_parent)]
     lost[of[of >= 0]] = True
     return lost
-
-
-def _service_of(context: Context, steps: Ints) -> pl.Series:
-    return context.spans["service"][context.table.row[steps]].cast(pl.String)
 
 
 def _label_of_rows(context: Context, rows: Ints) -> pl.Series:

@@ -114,7 +114,7 @@ def _last_end(context: Context) -> np.ndarray:
 def _known_destinations(context: Context) -> np.ndarray:
     """By span: whether the recording has a send to the span's destination that nobody took."""
     table, places = context.table, context.spans["destination"].cast(pl.String)
-    lost = (table.role == Role.SEND) & ~table.received & ~context.followed
+    lost = (table.role == Role.SEND) & ~table.received & ~context.consumed
     sends = places[table.row[np.flatnonzero(lost)]].drop_nulls().unique()
     topics = pl.DataFrame({"place": places}).select(pl.col("place").str.split(","))
     return (

@@ -20,7 +20,7 @@ def unconsumed(context: Context) -> Detection:
     table, spans = context.table, context.spans
     send = table.role == Role.SEND
     # a request that its sender waits for is answered inside its own span
-    taken = table.received | context.followed
+    taken = table.received | context.consumed
     by_label = np.zeros(len(context.labels), dtype=np.bool_)
     by_label[table.label[send & taken]] = True
     steps = np.flatnonzero(send & ~taken & ~table.error)  # a failed send is told as failed

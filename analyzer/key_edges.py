@@ -1,0 +1,94 @@
+"""Edges to the steps that only a key brought into their instance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import Ints, ints
+from analyzer.evidence import MAX_SKEW_NS, Tier
+from analyzer.index import SpanIndex
+from analyzer.roles import Role
+from analyzer.step_table import StepTable
+
+
+def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> StepTable:
+    """Hang consumers on a send to their destination, and any other step that nothing leads to on
+    the last step that began before it."""
+    entered = np.zeros(len(table), dtype=np.bool_)
+    entered[table.target] = True
+    loose = np.flatnonzero(~entered & ~index.missing_parent[table.row])
+    several = np.bincount(table.instance[loose], minlength=table.instances) > 1
+    loose = loose[several[table.instance[loose]]]  # one beginning is what an instance has
+    if not len(loose):
+        return table
+    inside = _steps(table, spans).filter(pl.Series(several[table.instance]))
+    wanted = inside.join(pl.DataFrame({"step": loose}), on="step", how="semi")
+    matched = _by_destination(wanted, inside)
+    early = matched.filter(pl.col("start") < pl.col("start_source")).select("step")
+    rest = wanted.join(matched, on="step", how="anti")
+    in_time = _by_time(rest, inside.join(early, on="step", how="anti"))
+    names = ["step_source", "step"]
+    found = pl.concat([matched.select(names), in_time.select(names)]).sort("step")
+    return _extended(table, ints(found["step_source"]), ints(found["step"]))
+
+
+def _steps(table: StepTable, spans: pl.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "step": np.arange(len(table)),
+            "instance": table.instance,
+            "start": table.start,
+            "label": table.label,
+            "role": table.role,
+            "destination": spans["destination"][table.row],
+        }
+    )
+
+
+def _by_destination(wanted: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    """Pair the n-th take of a consumer with the n-th send to the destination; what comes on top
+    (a redelivery) goes with the last send before it. Clocks may differ by MAX_SKEW_NS."""
+    place = ["instance", "destination"]
+    takes = wanted.filter(pl.col("role").is_in([int(Role.PROCESS), int(Role.RECEIVE)]))
+    takes = takes.sort("start", "step").with_columns(nth=_nth([*place, "label"]))
+    sends = inside.filter(pl.col("role") == Role.SEND).sort("start", "step")
+    ranked = sends.with_columns(nth=_nth(place))
+    paired = takes.join(ranked, on=[*place, "nth"], suffix="_source")
+    paired = paired.filter(pl.col("start_source") <= pl.col("start") + MAX_SKEW_NS)
+    more = takes.join(paired, on="step", how="anti").sort("start", "step")
+    late = more.join_asof(
+        sends, on="start", by=place, suffix="_source", check_sortedness=False, coalesce=False
+    ).drop_nulls("step_source")
+    names = ["step", "start", "step_source", "start_source"]
+    return pl.concat([paired.select(names), late.select(names)])
+
+
+def _nth(group: list[str]) -> pl.Expr:
+    return pl.int_range(pl.len()).over(group)
+
+
+def _by_time(rest: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    return (
+        rest.sort("start", "step")
+        .join_asof(
+            inside.sort("start", "step"),
+            on="start",
+            by="instance",
+            suffix="_source",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .drop_nulls("step_source")
+    )
+
+
+def _extended(table: StepTable, source: Ints, target: Ints) -> StepTable:
+    return replace(
+        table,
+        source=np.concatenate([table.source, source]),
+        target=np.concatenate([table.target, target]),
+        tier=np.concatenate([table.tier, np.full(len(source), int(Tier.KEY))]),
+    )
