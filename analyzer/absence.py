@@ -174,7 +174,7 @@ def _with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     Where more of these stand alone than could be missed, standing alone is how they begin.
     """
     table = context.table
-    loose = np.flatnonzero(context.beginning & ~context.entered)
+    loose = np.flatnonzero((context.beginning & ~context.entered) | context.unlinked)
     frame = frame.with_row_index("absence")
     found = pl.DataFrame({"key": table.label[loose], "at": table.start[loose]})
     missed = frame.group_by(key="b").agg(missed=pl.len())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints, ints
+from analyzer.codes import Flags, Ints, ints
 from analyzer.evidence import MAX_SKEW_NS, Tier
 from analyzer.index import SpanIndex
 from analyzer.roles import Role
@@ -28,11 +28,20 @@ def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> S
     wanted = inside.join(pl.DataFrame({"step": loose}), on="step", how="semi")
     matched = _by_destination(wanted, inside)
     early = matched.filter(pl.col("start") < pl.col("start_source")).select("step")
+    # a consumer whose destination somebody sends to waits for such a send, not for any step
+    sent = spans["destination"].filter(pl.Series(_sends(table, len(spans)))).drop_nulls().unique()
     rest = wanted.join(matched, on="step", how="anti")
+    rest = rest.filter(~pl.col("destination").is_in(sent.implode()).fill_null(False))
     in_time = _by_time(rest, inside.join(early, on="step", how="anti"))
     names = ["step_source", "step"]
     found = pl.concat([matched.select(names), in_time.select(names)]).sort("step")
     return _extended(table, ints(found["step_source"]), ints(found["step"]))
+
+
+def _sends(table: StepTable, spans: int) -> Flags:
+    sends = np.zeros(spans, dtype=np.bool_)
+    sends[table.row[table.role == Role.SEND]] = True
+    return sends
 
 
 def _steps(table: StepTable, spans: pl.DataFrame) -> pl.DataFrame:
