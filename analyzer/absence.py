@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from analyzer.bypass import without_bypassed
 from analyzer.codes import Flags, Ints, ints
 from analyzer.context import Context
 from analyzer.flow import (
@@ -34,6 +35,7 @@ def judged_absences(context: Context) -> pl.DataFrame:
     one), verdict: legitimate, waiting, late, stuck, missing, unknown.
     """
     frame = absences(context.table, context.label_service, context.transitions)
+    frame = without_bypassed(context, frame) if len(frame) else frame
     if frame.is_empty():
         return _empty(frame)
     frame = _with_age(context, frame)

@@ -38,7 +38,7 @@ EDGES: dict[str, pl.DataType] = {
     "source": pl.UInt32(),
     "target": pl.UInt32(),
     "kind": WORD,  # sync, command, event, reply
-    "tier": WORD,  # E1..E8, as in docs/stitching.md
+    "tier": WORD,  # E1..E9, as in docs/stitching.md
     "confidence": pl.Float32(),
     "wait_ns": pl.Int64(),  # from the end of the send, or the start of the call; never below 0
     "skew_ns": pl.Int64(),  # how far the target started before its source; 0 where it did not

@@ -57,14 +57,9 @@ class Context:
 
     @cached_property
     def consumed(self) -> Flags:
-        """Steps whose message another step took."""
-        table = self.table
-        taken = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
-        consumed = np.zeros(len(table), dtype=np.bool_)
-        consumed[table.source[taken]] = True
-        # what a request carries is answered by what it calls, with no consumer span
-        linked = table.tier != Tier.KEY
-        consumed[table.source[linked]] = True
+        """Steps whose message another step took, or that led to anything else."""
+        consumed = np.zeros(len(self.table), dtype=np.bool_)
+        consumed[self.table.source[self.table.tier != Tier.TIME]] = True
         return consumed
 
     @cached_property

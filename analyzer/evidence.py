@@ -28,6 +28,7 @@ class Tier(IntEnum):
     FRAMEWORK = 6
     KEY = 7
     CONVERSATION = 8
+    TIME = 9  # never joins; orders what a key has joined already
 
 
 CONFIDENCE = {
@@ -39,6 +40,7 @@ CONFIDENCE = {
     Tier.FRAMEWORK: 0.95,
     Tier.KEY: 0.90,
     Tier.CONVERSATION: 0.70,
+    Tier.TIME: 0.50,
 }
 
 

@@ -53,8 +53,7 @@ def followed(table: StepTable) -> pl.DataFrame:
     """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
     label = table.label
     # an edge that only the order in time suggests teaches nothing about what follows what
-    takes = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
-    sure = (table.tier != Tier.KEY) | ((table.role[table.source] == Role.SEND) & takes)
+    sure = table.tier != Tier.TIME
     source, target, wait = table.source[sure], table.target[sure], table.wait[sure]
     message = (table.role[source] == Role.SEND) & np.isin(
         table.role[target], (Role.PROCESS, Role.RECEIVE)

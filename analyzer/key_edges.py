@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints
+from analyzer.codes import Flags, ints
 from analyzer.evidence import MAX_SKEW_NS, Tier
 from analyzer.index import SpanIndex
 from analyzer.roles import Role
@@ -33,9 +33,8 @@ def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> S
     rest = wanted.join(matched, on="step", how="anti")
     rest = rest.filter(~pl.col("destination").is_in(sent.implode()).fill_null(False))
     in_time = _by_time(rest, inside.join(early, on="step", how="anti"))
-    names = ["step_source", "step"]
-    found = pl.concat([matched.select(names), in_time.select(names)]).sort("step")
-    return _extended(table, ints(found["step_source"]), ints(found["step"]))
+    by_key = _extended(table, matched, Tier.KEY)
+    return _extended(by_key, in_time, Tier.TIME)
 
 
 def _sends(table: StepTable, spans: int) -> Flags:
@@ -94,10 +93,10 @@ def _by_time(rest: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _extended(table: StepTable, source: Ints, target: Ints) -> StepTable:
+def _extended(table: StepTable, edges: pl.DataFrame, tier: Tier) -> StepTable:
     return replace(
         table,
-        source=np.concatenate([table.source, source]),
-        target=np.concatenate([table.target, target]),
-        tier=np.concatenate([table.tier, np.full(len(source), int(Tier.KEY))]),
+        source=np.concatenate([table.source, ints(edges["step_source"])]),
+        target=np.concatenate([table.target, ints(edges["step"])]),
+        tier=np.concatenate([table.tier, np.full(len(edges), int(tier))]),
     )

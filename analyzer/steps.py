@@ -353,8 +353,8 @@ def step_frame(table: StepTable, spans: pl.DataFrame, labels: pl.DataFrame) -> p
 
 def edge_frame(table: StepTable, kinds: pl.Series) -> pl.DataFrame:
     """The public frame of edges, shape `analyzer.analysis.EDGES`."""
-    tiers = pl.Series([f"E{number}" for number in range(9)], dtype=pl.Categorical())
-    confidence = np.array([CONFIDENCE.get(Tier(t), 1.0) if t else 1.0 for t in range(9)])
+    tiers = pl.Series([f"E{number}" for number in range(10)], dtype=pl.Categorical())
+    confidence = np.array([CONFIDENCE[Tier(t)] if t else 1.0 for t in range(10)])
     return pl.DataFrame(
         {
             "instance": pl.Series(table.instance[table.source]).cast(pl.UInt32),

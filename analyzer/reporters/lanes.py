@@ -28,7 +28,8 @@ TIERS = {
     "E5": "topic, partition and offset",
     "E6": "framework instance id",
     "E7": "configured business key",
-    "E8": "conversation id or discovered key",
+    "E8": "conversation id",
+    "E9": "order in time only",
 }
 
 
