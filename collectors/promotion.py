@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from collectors import schema
+from collectors.words import dictionary
 
 Ints = npt.NDArray[np.int64]
 Ranks = npt.NDArray[np.uint16 | np.uint32]
@@ -163,14 +165,14 @@ def cap_text(values: pl.Series) -> tuple[pl.Series, Ints]:
 
 def _ranked(keys: pl.Series) -> tuple[list[str], Ranks]:
     """The distinct keys in lexical order, and for each row the rank of its key."""
-    codes = keys.cast(schema.WORD)
-    distinct = codes.unique()
-    names = sorted(distinct.cast(pl.String()).to_list())
-    physical = pl.Series(names, dtype=schema.WORD).to_physical().to_numpy()
-    lookup = np.zeros(int(physical.max()) + 1 if len(names) else 0, np.int64)
-    lookup[physical] = np.arange(len(names))
+    codes, distinct, texts = dictionary(keys.cast(schema.WORD))
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    names = [texts[place] for place in order]
+    lookup = np.zeros(int(distinct[-1]) + 1 if len(names) else 0, np.int64)
+    lookup[distinct[order]] = np.arange(len(names))
     small = np.uint16 if len(names) <= 65_536 else np.uint32
-    return names, lookup.astype(small)[codes.to_physical().to_numpy()]
+    ranks: Ranks = lookup.astype(small)[codes]  # type: ignore[assignment] # numpy loses the union
+    return names, ranks
 
 
 def _order(owner: npt.NDArray[np.uint32], ranks: Ranks, owners: int) -> Ints:
@@ -184,8 +186,9 @@ def _order(owner: npt.NDArray[np.uint32], ranks: Ranks, owners: int) -> Ints:
 
 def _nullable(index: Ints) -> pl.Series:
     """Row numbers for `gather`, -1 as null."""
-    rows = pl.Series(index)
-    return rows.set(rows < 0, None).cast(pl.UInt32())
+    found = pl.from_arrow(pa.array(index, pa.int64(), mask=index < 0))
+    assert isinstance(found, pl.Series)
+    return found
 
 
 def _control_escapes() -> Iterator[tuple[str, str]]:

@@ -40,6 +40,17 @@ class Buffer:
         self.words: Words = np.ndarray(shape, "<u8", buffer=self.data, strides=(1,))
         self._foreign: Ints | None = np.empty(0, np.int64) if utf8 else None
 
+    @property
+    def foreign(self) -> Ints:
+        """Where bytes beyond ASCII stand; empty where the text is known to be UTF-8."""
+        if self._foreign is None:
+            self._foreign = np.flatnonzero(self.bytes >= 0x80)
+        return self._foreign
+
+    def vouch(self) -> None:
+        """Say that every range that will be asked for is valid UTF-8."""
+        self._foreign = np.empty(0, np.int64)
+
     def views(self, start: Ints, length: Ints) -> Views:
         """The ranges as string views into this buffer, `start` ascending. Raises NotUtf8."""
         self._check(start, length)
@@ -64,12 +75,11 @@ class Buffer:
 
     def _check(self, start: Ints, length: Ints) -> None:
         """Decode each range that holds a byte beyond ASCII: most texts hold none."""
-        if self._foreign is None:
-            self._foreign = np.flatnonzero(self.bytes >= 0x80)
-        if not len(self._foreign) or not len(start):
+        foreign = self.foreign
+        if not len(foreign) or not len(start):
             return
-        row = np.searchsorted(start, self._foreign, side="right") - 1
-        inside = (row >= 0) & (self._foreign < (start + length)[row])
+        row = np.searchsorted(start, foreign, side="right") - 1
+        inside = (row >= 0) & (foreign < (start + length)[row])
         try:
             for at in np.unique(row[inside]).tolist():
                 self.data[start[at] : start[at] + length[at]].decode()
