@@ -44,6 +44,16 @@ class Context:
         return ints(self.spans["service"])
 
     @cached_property
+    def kind(self) -> Ints:
+        """OTLP kind of each span."""
+        return ints(self.spans["kind"])
+
+    @cached_property
+    def status(self) -> Ints:
+        """OTLP status of each span."""
+        return ints(self.spans["status"])
+
+    @cached_property
     def start(self) -> Ints:
         """Start of each span, nanoseconds."""
         return ints(self.spans["start_ns"])

@@ -197,7 +197,7 @@ def _patience(context: Context) -> Ints:
 def _origins(context: Context, steps: Ints) -> Ints:
     """For each failed step the row of the span where its error began: the earliest failed span
     below it that has no failed span below itself."""
-    failed_rows = ints(context.spans["status"]) == Status.ERROR
+    failed_rows = context.status == Status.ERROR
     parent = context.cause_row
     below = np.flatnonzero(failed_rows & (parent >= 0))
     above = jump(parent, failed_rows)[parent[below]]
@@ -254,9 +254,17 @@ def _answers_on_the_way(context: Context, origin: int) -> list[str]:
             code = spans["rpc_status"][row] or spans["http_status"][row]
             kind = "gRPC" if spans["rpc_status"][row] else "HTTP"
             answer = f"answers {kind} {code}" if code else "fails"
-            told.append(f"so {spans['service'][row]}: {spans['name'][row]} {answer}")
+            often = _how_often(context, row)
+            told.append(f"so {spans['service'][row]}: {spans['name'][row]} {answer} ({often})")
         row, hops = int(parent[row]), hops + 1
     return told
+
+
+def _how_often(context: Context, row: int) -> str:
+    """ "4 of 4 times": failures of the span's operation in the whole recording."""
+    alike = (context.label == context.label[row]) & (context.kind == context.kind[row])
+    failures = int((alike & (context.status == Status.ERROR)).sum())
+    return f"{failures:,} of {plural(int(alike.sum()), 'time')}"
 
 
 def _explain(context: Context, row: Row, n: int) -> Words:
@@ -269,20 +277,22 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         parts.append(f"gRPC status {status}")
     if spans["http_status"][origin]:
         parts.append(f"HTTP {spans['http_status'][origin]}")
-    if error:
-        parts.append(str(error)[:200])
-    began = ", ".join(parts)
+    place = ", ".join(parts)
+    began = f"{place}: {str(error)[:200]}" if error else place
     callee = row["silent"]
     why = [f"the first error below it: {began}"]
     if row["crashed"] and callee:
         why.append("spans of this instance name a parent that was never exported")
     elif callee:
         why.append(f"{callee} left no span under this call")
-    why.extend(_answers_on_the_way(context, origin))
+    answers = _answers_on_the_way(context, origin)
+    why.extend(answers)
     waits = " and may be retried" if row["pending"] else ""
     often = plural(row["instances"], "instance")
     often = f"{plural(n, 'time')} in {often}" if n != row["instances"] else f"in {often}"
-    text = f"{at} failed {often}{waits}; it began at {began}"
+    then = f", {answers[0]}" if len(answers) > 1 else ""
+    said = f": {str(error)[:90]}" if error else ""
+    text = f"{at} failed {often}{waits}; it began at {place}{then}{said}"
     evidence = tuple(
         Evidence(context.trace_hex(at_row), context.span_hex(at_row), role)
         for at_row, role in ((int(context.table.row[row["step"]]), "failed"), (origin, "origin"))

@@ -52,6 +52,8 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
     worst = group.worst
     lines = _title(group, style)
     lines += _labelled(style, "what", prose(worst.message, 600))
+    for label, other in zip(["also", ""], _elsewhere(group), strict=False):
+        lines += _labelled(style, label, prose(other.message, 300))
     lines += _labelled(style, "in", _listed(group.workflows, "workflow"))
     lines += _labelled(style, "over", _listed(group.destinations, "destination"))
     lines += _labelled(style, "where", _where(worst))
@@ -63,6 +65,12 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
     if group.examples:
         lines += _labelled(style, "look", f"{show} {_example(group)}{_others(group)}", wrap=False)
     return lines
+
+
+def _elsewhere(group: Group) -> list[Finding]:
+    """The first finding of each other workflow: one fault reads differently where it surfaces."""
+    first = {finding.workflow: finding for finding in reversed(group.findings)}
+    return [one for one in group.findings[1:] if first[one.workflow] is one]
 
 
 def _example(group: Group) -> str:
