@@ -127,10 +127,10 @@ def test_zipkin_nine_sends_three_consumed(analyses: Analyses) -> None:
 def test_zipkin_six_are_told_as_unconsumed(analyses: Analyses) -> None:
     told = of_kind(analyses("zipkin"), "unconsumed-message")
     counts = {
-        one.waiting_for.destination: int(re.match(r"(\d+) ", one.message)[1])  # type: ignore[index]
+        one.step: int(re.match(r"(\d+) ", one.message)[1])  # type: ignore[index]
         for one in told
     }
-    assert counts == {"command-messages": 3, "central.messages": 3}
+    assert counts == {"publish command-messages": 3, "publish central.messages": 3}
     assert {one.cause for one in told} == {"no-known-consumer"}
 
 
