@@ -39,6 +39,7 @@ def _by_another_way(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
             "at": table.start[target],
         }
     )
+    came = came.group_by("instance", "b", "after").agg(pl.col("at").max())
     joined = inside.select("absence", "instance", "a", "b", "start").join(
         came, on=["instance", "b"]
     )
@@ -48,11 +49,13 @@ def _by_another_way(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _went_on(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """Absences (column absence) in whose instance the step itself, or one that follows it sooner
-    or later, stands without a cause."""
+    or later, stands without a cause. Calls without their parent are no such sign: a handler that
+    died or hangs leaves just these."""
     table = context.table
     lost = context.index.missing_parent[table.row]
     consumes = np.isin(table.role, (Role.PROCESS, Role.RECEIVE))
-    loose = np.flatnonzero(~context.entered & (lost | consumes | ~context.beginning))
+    uncaused = ~context.entered & (lost | consumes | ~context.beginning)
+    loose = np.flatnonzero(uncaused & ~(lost & (table.role == Role.CALL)))
     stands = pl.DataFrame(
         {
             "instance": table.instance[loose],
@@ -60,6 +63,7 @@ def _went_on(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
             "at": table.start[loose],
         }
     )
+    stands = stands.group_by("instance", "label").agg(pl.col("at").max())
     follows = _reachable(context, frame["b"].unique().sort().to_list())
     joined = (
         frame.select("absence", "instance", "b", "start")

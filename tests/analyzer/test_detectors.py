@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ ALARMS = {
 }
 
 
-def order(tape: Tape, at: float, wait: float | None = 0.1, **more: object) -> Ref:
+def order(tape: Tape, at: float, wait: float | None = 0.1, **more: Any) -> Ref:
     """A request that publishes an order; the stock service takes it `wait` seconds later, or
     never. Returns the send."""
     root = tape.serve("shop", "POST /orders", at)
@@ -531,14 +532,14 @@ def test_messages_that_nobody_takes_have_no_known_consumer() -> None:
 @pytest.mark.parametrize("state", ["tracestate", "flags"])
 def test_a_sampled_recording_never_says_lost(state: str) -> None:
     tape = Tape()
-    more = {"traceState": "ot=th:8"} if state == "tracestate" else {}
+    more: dict[str, Any] = {"traceState": "ot=th:8"} if state == "tracestate" else {}
     rng = random.Random(2)
     for number in range(100):
         root = tape.serve("shop", "POST /orders", number * 10, **more)
         sent = tape.send("shop", "orders", number * 10 + 0.01, parent=root, **more)
-        link = {"traceId": sent.trace, "spanId": sent.span}
+        link: dict[str, Any] = {"traceId": sent.trace, "spanId": sent.span}
         if state == "flags":
-            link |= {"flags": 0x100 if number == 50 else 0x101}  # type: ignore[dict-item]
+            link |= {"flags": 0x100 if number == 50 else 0x101}
         if rng.random() < 0.93:
             tape.process("stock", "orders", number * 10 + 0.1, links=[link], **more)
     found = tape.analyze()

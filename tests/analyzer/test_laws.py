@@ -203,7 +203,8 @@ def shop(shape: str, cases: int = 3) -> Tape:
     tape = Tape()
     sent: list[tuple[Ref, dict[str, object]]] = []
     for case in range(cases):
-        at, key = case * 0.5, {"order.id": f"ord-{case}"}
+        at = case * 0.5
+        key: dict[str, object] = {"order.id": f"ord-{case}"}
         root = tape.serve("shop", "POST /orders", at, attributes=key)
         order = tape.send("shop", "orders", at + 0.01, parent=root, attributes=key)
         sent.append((order, key))

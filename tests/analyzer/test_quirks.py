@@ -63,7 +63,7 @@ def causes(analysis: Analysis) -> set[str]:
 def check(analysis: Analysis, field: str, wanted: Any) -> None:
     """One field of `expected.json`."""
     notes = {note.kind for note in analysis.data_notes}
-    waiting = {one.waiting_for.service for one in analysis.findings} - {None}
+    waiting = {str(one.waiting_for.service) for one in analysis.findings} - {"None"}
     match field:
         case "states":
             assert analysis.by_state == wanted

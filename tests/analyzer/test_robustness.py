@@ -20,7 +20,7 @@ from analyzer.reporters.context import Context
 from collectors import read, schema
 from collectors.recording import Recording, empty_recording
 from collectors.schema import Quality
-from tests.support.spans import T0_NS, Tape, kinds
+from tests.support.spans import T0_NS, Ref, Tape, kinds
 
 BIGGEST = 2**63 - 1
 
@@ -68,9 +68,9 @@ def ping_pong(count: int) -> dict[str, object]:
     }
 
 
-def whole(source: Recording | Path, **more: int) -> Analysis:
+def whole(source: Recording | Path, as_of_ns: int | None = None) -> Analysis:
     """Analyse, check the declared shapes, and write both reports."""
-    found = analyze(source, **more)
+    found = analyze(source, as_of_ns=as_of_ns)
     for name, shape in (
         ("instances", INSTANCES),
         ("steps", STEPS),
@@ -185,6 +185,26 @@ def test_children_without_number_that_lack_their_next_step() -> None:
     began = time.monotonic()
     whole(recording(spans(total, parent_id=parent, service=service, kind=[2] * total)))
     assert time.monotonic() - began < 60
+
+
+def test_one_instance_with_1e5_items_of_which_a_tenth_lacks_its_next_step() -> None:
+    """Every item has a message of its own; 10,000 absences meet 90,000 steps that came."""
+    count = 100_000
+    row = np.arange(1, count + 1, dtype=np.uint64)
+    done = row[row % 10 != 0]
+    total = 1 + 2 * count + len(done)
+    parent = np.concatenate([[0], np.ones(count), 1 + row, 1 + count + done]).astype(np.uint64)
+    sizes = (1, count, count, len(done))
+    columns = {
+        "service": np.repeat(["root", "root", "item", "item"], sizes),
+        "operation": np.repeat(["", "send", "process", "send"], sizes),
+        "kind": np.repeat([2, 4, 5, 4], sizes),
+        "destination": np.repeat(["", "todo", "todo", "done"], sizes),
+    }
+    began = time.monotonic()
+    found = whole(recording(spans(total, parent_id=parent, **columns)))
+    assert time.monotonic() - began < 60
+    assert found.instances["spans"].to_list() == [total]
 
 
 @pytest.mark.slow
@@ -362,7 +382,7 @@ def test_words_that_are_null_in_some_rows_only() -> None:
 def tapes(draw: st.DrawFn) -> Tape:
     """Any small tangle of spans: parents, links, kinds and times at random."""
     tape = Tape()
-    refs = []
+    refs: list[Ref] = []
     for number in range(draw(st.integers(1, 12))):
         before = st.sampled_from(refs) if refs else st.none()
         parent = draw(st.none() | before | st.just("00000000000000ff"))
