@@ -51,6 +51,7 @@ def _steps(table: StepTable, spans: pl.DataFrame) -> pl.DataFrame:
             "start": table.start,
             "label": table.label,
             "role": table.role,
+            "error": table.error,
             "destination": spans["destination"][table.row],
         }
     )
@@ -61,7 +62,7 @@ def _by_destination(wanted: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
     (a redelivery) goes with the last send before it. Clocks may differ by MAX_SKEW_NS."""
     place = ["instance", "destination"]
     takes = wanted.filter(pl.col("role").is_in([int(Role.PROCESS), int(Role.RECEIVE)]))
-    takes = takes.sort("start", "step").with_columns(nth=_nth([*place, "label"]))
+    takes = takes.sort("start", "step").with_columns(nth=_nth_success([*place, "label"]))
     sends = inside.filter(pl.col("role") == Role.SEND).sort("start", "step")
     ranked = sends.with_columns(nth=_nth(place))
     paired = takes.join(ranked, on=[*place, "nth"], suffix="_source")
@@ -75,7 +76,13 @@ def _by_destination(wanted: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
 
 
 def _nth(group: list[str]) -> pl.Expr:
-    return pl.int_range(pl.len()).over(group)
+    return pl.int_range(pl.len(), dtype=pl.Int64).over(group)
+
+
+def _nth_success(group: list[str]) -> pl.Expr:
+    """Number of successes before: a failed attempt and its retry take the same message."""
+    good = (~pl.col("error")).cast(pl.Int64)
+    return (good.cum_sum() - good).over(group)
 
 
 def _by_time(rest: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:

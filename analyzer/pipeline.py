@@ -32,7 +32,7 @@ from analyzer.render import findings
 from analyzer.roles import roles
 from analyzer.steps import build_steps, edge_frame, step_frame
 from analyzer.stitch import stitch
-from analyzer.watermark import watermark
+from analyzer.watermark import clocks_ahead, watermark
 from analyzer.workflows import workflows
 from collectors.recording import Recording
 
@@ -126,7 +126,8 @@ def build_context(
     rank = _rank(component_ids(recording.spans, index, stitching))
     table = build_steps(recording.spans, index, role, label, stitching, rank)
     pairs = followed(table)
-    latest, strays = watermark(recording.spans, wall_ns)
+    label_service = label_services(labels)
+    latest, strays = watermark(recording.spans, wall_ns, clocks_ahead(table, label_service))
     context = Context(
         recording=recording,
         index=index,
@@ -135,7 +136,7 @@ def build_context(
         stitching=stitching,
         table=table,
         labels=labels,
-        label_service=label_services(labels),
+        label_service=label_service,
         pairs=pairs,
         transitions=learn(table, pairs),
         now_ns=latest if as_of_ns is None else as_of_ns,

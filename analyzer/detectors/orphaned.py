@@ -35,8 +35,9 @@ def orphaned(context: Context) -> Detection:
     broken = first & (no_parent | consumes)
     if not broken.any():
         return nothing()
+    # of all spans of the name: a call whose caller has ended is no step, and no orphan
     shares = np.bincount(table.label[broken], minlength=len(context.labels)) / np.maximum(
-        1, np.bincount(table.label, minlength=len(context.labels))
+        1, np.bincount(context.label, minlength=len(context.labels))
     )
     steps = np.flatnonzero(broken & ((shares[table.label] < UNINSTRUMENTED) | consumes))
     if not len(steps):
