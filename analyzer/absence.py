@@ -19,6 +19,7 @@ DARK_RUN = 3  # messages missed in a row
 DARK_FACTOR = 3.0  # times the 99th percentile of the usual pauses
 RELIABLE = 0.9  # a step that comes in at least this share of cases is meant to come always
 CERTAIN = 0.95  # lower Wilson bound of a step that is required whatever else is seen
+LEFT_OUT_HISTORY = 20
 MAX_ALONE = 2  # unlinked steps for each absence
 TRUNCATED_SHARE = 0.5
 CORE_SHARE = 0.5
@@ -32,7 +33,7 @@ def judged_absences(context: Context) -> pl.DataFrame:
     Columns beside those of `flow.absences`: since_ns, age_ns, n_known (opportunities old
     enough to judge), p, dark, dark_since_ns, crashed (child spans whose parent never came),
     send_failed, errored, alternative, unlinked, received, later (messages consumed after this
-    one), verdict: legitimate, waiting, late, stuck, missing, unknown.
+    one), verdict: legitimate, waiting, late, stuck, missing, left-out, errored, unknown.
     """
     frame = absences(context.table, context.label_service, context.transitions)
     frame = without_bypassed(context, frame) if len(frame) else frame
@@ -68,6 +69,8 @@ _ADDED: dict[str, pl.DataType] = {
     "p": pl.Float64(),
     "n_known": pl.Int64(),
     "required": pl.Boolean(),
+    "left_out": pl.Boolean(),
+    "undecided": pl.Boolean(),
     "verdict": pl.String(),
 }
 
@@ -359,9 +362,17 @@ def _with_requirement(frame: pl.DataFrame) -> pl.DataFrame:
         required=pl.when("message")
         .then(reliable | pl.col("clustered"))
         .otherwise(whole | inside | (pl.col("clustered") & cut_short))
+    ).with_columns(
+        # nine in ten have it and the rest goes on without: left out, not broken off
+        left_out=~pl.col("required")
+        & ~pl.col("message")
+        & (pl.col("p") >= RELIABLE)
+        & (pl.col("k") >= LEFT_OUT_HISTORY),
+        # so few messages that the consumer may be meant to take all of them, or some
+        undecided=~pl.col("required") & pl.col("message") & (pl.col("high") >= RELIABLE),
     )
     return frame.join(
-        shares.select("a", "b", "message", "n_known", "p", "required"),
+        shares.select("a", "b", "message", "n_known", "p", "required", "left_out", "undecided"),
         on=["a", "b", "message"],
         how="left",
         maintain_order="left",
@@ -369,7 +380,7 @@ def _with_requirement(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """legitimate, waiting, late, stuck, missing, or unknown for each absence."""
+    """legitimate, waiting, late, stuck, missing, left-out, or unknown for each absence."""
     learned = pl.col("k") >= MIN_HISTORY
     # head sampling keeps or drops a trace whole: within one trace it explains nothing
     unseen = pl.lit(context.sampled) & (pl.col("crashed") == 0) & (pl.col("same_trace") < 0.95)
@@ -384,10 +395,15 @@ def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("unknown"))
         .otherwise(pl.lit("stuck"))
     )
+    expected = pl.col("required") | pl.col("dark") | pl.col("send_failed")
     verdict = (
-        pl.when(
-            pl.col("alternative") | (~pl.col("required") & ~pl.col("dark") & ~pl.col("send_failed"))
-        )
+        pl.when(pl.col("alternative"))
+        .then(pl.lit("legitimate"))
+        .when(pl.col("left_out") & ~pl.col("errored") & ~pl.col("unlinked"))
+        .then(pl.when("within").then(pl.lit("left-out")).otherwise(pl.lit("legitimate")))
+        .when(~expected & pl.col("undecided") & (pl.col("age_ns") >= pl.col("late_ns")))
+        .then(pl.lit("unknown"))
+        .when(~expected)
         .then(pl.lit("legitimate"))
         .when(pl.col("errored"))
         .then(pl.lit("errored"))

@@ -323,7 +323,10 @@ def _with_waits(table: StepTable) -> StepTable:
     sent = table.role[source] == Role.SEND
     begin = np.where(sent, np.minimum(table.end[source], table.start[target]), table.start[source])
     wait = table.start[target] - begin
-    skew = np.maximum(table.start[source] - table.start[target], 0)
+    # a consumer span may begin with idle polling, and then contains the send of its message
+    contains = table.end[target] >= table.start[source]
+    polls = contains & np.isin(table.role[target], (Role.PROCESS, Role.RECEIVE))
+    skew = np.where(polls, 0, np.maximum(table.start[source] - table.start[target], 0))
     return replace(
         table, source=source, target=target, tier=tier, wait=np.maximum(wait, 0), skew=skew
     )

@@ -21,13 +21,13 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
     compensation.
     """
     frame = absences.filter(
-        pl.col("verdict").is_in(["waiting", "late", "stuck", "missing", "unknown"])
+        pl.col("verdict").is_in(["waiting", "late", "stuck", "missing", "left-out", "unknown"])
     )
     if frame.is_empty():
         return nothing()
     frame = _first_missing(frame)
     verdict = pl.col("verdict")
-    undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing"])
+    undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing", "left-out"])
     dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
     frame = frame.with_columns(peers=pl.len().over("a", "b", "verdict"))
     backlog = (verdict == "late") & (pl.col("peers") >= BACKLOG_MIN) & ~dark
@@ -40,7 +40,7 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .then(pl.lit("consumer-dark"))
         .when(backlog)
         .then(pl.lit("backlog"))
-        .when(verdict == "missing")
+        .when(verdict.is_in(["missing", "left-out"]))
         .then(pl.lit("missing-step"))
         .when(verdict == "unknown")
         .then(
@@ -59,6 +59,8 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .then(pl.lit(State.LATE.value))
         .when(verdict == "unknown")
         .then(pl.lit(State.UNKNOWN.value))
+        .when(verdict == "left-out")  # the instance went on without it
+        .then(pl.lit(""))
         .otherwise(pl.lit(State.STUCK.value))
     )
     deadline = pl.when("within").then(None).otherwise(pl.col("since_ns") + pl.col("late_ns"))
@@ -80,7 +82,7 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
 def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:
     """Of the steps that one instance misses for good keep the one that was due first; column
     `others` lists the labels of the rest."""
-    gone = pl.col("verdict") == "missing"
+    gone = pl.col("verdict").is_in(["missing", "left-out"])
     due = (pl.col("start") + pl.col("p50_ns")).alias("due")
     missing = (
         frame.filter(gone)
@@ -109,7 +111,7 @@ def _severity(verdict: pl.Expr) -> pl.Expr:
     return (
         pl.when(verdict.is_in(["stuck", "missing"]))
         .then(bad)
-        .when(verdict == "late")
+        .when(verdict.is_in(["late", "left-out"]))
         .then(pl.lit(Severity.WARNING.value))
         .otherwise(pl.lit(Severity.NOTE.value))
     )
@@ -123,6 +125,8 @@ def _confidence() -> pl.Expr:
     return (
         pl.when(pl.col("verdict") == "unknown")
         .then(base * 0.4)
+        .when(pl.col("verdict") == "left-out")
+        .then(base * 0.7)
         .when(pl.col("crashed") > 0)
         .then(pl.max_horizontal(base, pl.lit(0.95)))
         .otherwise(base)
@@ -153,6 +157,8 @@ def _cause(context: Context) -> pl.Expr:
         .then(pl.lit("lost"))
         .when(pl.col("verdict") == "unknown")
         .then(pl.lit("insufficient-history"))
+        .when(pl.col("verdict") == "left-out")
+        .then(pl.lit("left-out"))
         .when(~pl.col("message") & pl.col("truncated"))
         .then(pl.lit("ended-early"))
         .otherwise(pl.lit("unknown"))

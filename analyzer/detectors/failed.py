@@ -14,6 +14,7 @@ from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Evidence, Severity, State
 from analyzer.roles import Role
+from analyzer.step_table import StepTable
 from collectors.schema import Kind, Status
 
 RETRY_PATIENCE = 3  # times the longest pause between attempts that was seen
@@ -107,6 +108,7 @@ def _unrecovered(context: Context) -> Ints:
     kept = table.error & ~context.entered & ~consumes
     kept |= table.error & (consumes | (table.role == Role.SEND))
     kept[ints(_next_attempts(context)["step"])] = False
+    kept[_after_success(table)] = False
     # a failed send inside a handler that failed too is told once, by the handler
     inside_failed = np.zeros(len(table), dtype=np.bool_)
     inside_failed[table.target[kept[table.source]]] = True
@@ -173,6 +175,23 @@ def _following(errors: pl.DataFrame, attempts: pl.DataFrame, key: list[str]) -> 
         .drop_nulls("next")
         .select("step", "label", "end", "next")
     )
+
+
+def _after_success(table: StepTable) -> Ints:
+    """Failed attempts at a message that the same step had worked on successfully before."""
+    taken = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
+    source, target = table.source[taken], table.target[taken]
+    frame = pl.DataFrame(
+        {
+            "origin": source,
+            "label": table.label[target],
+            "step": target,
+            "start": table.start[target],
+            "error": table.error[target],
+        }
+    )
+    first = pl.col("start").filter(~pl.col("error")).min().over("origin", "label")
+    return ints(frame.filter(pl.col("error") & (pl.col("start") > first))["step"])
 
 
 def _without_retry(context: Context) -> Ints:

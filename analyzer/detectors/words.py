@@ -62,7 +62,11 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
         causes.append(
             Cause("lost", 0.85 if later >= 3 else 0.6, (*filter(None, [active]), *excluded))
         )
-    if not row["message"] and row["truncated"]:
+    if row["verdict"] == "left-out":
+        text = "the rest of the flow went on without it, and no other outcome was seen instead"
+        doubt = "it may be optional: a declared expectation would say"
+        causes.append(Cause("left-out", 0.6, (text,), (doubt,)))
+    elif not row["message"] and row["truncated"]:
         text = "nothing of what usually follows came; no other outcome was seen instead"
         window = ("the cases lie together in time: a fault window",) if row["clustered"] else ()
         causes.append(Cause("ended-early", 0.8 if window else 0.6, (text, *window), ()))
