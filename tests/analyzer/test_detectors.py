@@ -139,18 +139,8 @@ def test_a_short_history_raises_no_alarm(seen: int) -> None:
     "seen",
     [
         1,
-        pytest.param(
-            2,
-            marks=pytest.mark.xfail(
-                strict=True, reason="2 of 3 consumed: the third is called complete"
-            ),
-        ),
-        pytest.param(
-            3,
-            marks=pytest.mark.xfail(
-                strict=True, reason="3 of 4 consumed: the fourth is called complete"
-            ),
-        ),
+        2,
+        3,
         4,
     ],
 )
@@ -219,10 +209,6 @@ def test_five_percent_that_lack_the_last_step_are_the_finding() -> None:
     assert {one.waiting_for.service for one in told} == {"mail"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a step in the middle that 5 % lack while the rest goes on is taken for optional",
-)
 def test_five_percent_that_lack_a_middle_step_are_the_finding() -> None:
     tape = Tape()
     for number in range(200):
@@ -371,9 +357,6 @@ def test_an_error_that_a_retry_queue_got_over_is_no_failure() -> None:
     assert found.by_state == {"complete": 40}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an error after a success of the same message counts as a failure"
-)
 def test_a_failed_redelivery_after_a_success_is_no_failure() -> None:
     tape = Tape()
     for number in range(40):
