@@ -18,6 +18,13 @@ from collectors.words import map_words
 MAX_NAME = 1024  # characters of a span, scope or event name
 NO_NAME = "<unnamed>"
 
+# Values become words and numbers once a distinct attribute; a status code may be a word too.
+TYPES = {
+    name: dtype
+    for name, dtype in schema.SPANS.items()
+    if dtype in (schema.WORD, pl.Int64()) and name != "rpc_status"
+} | dict.fromkeys(semconv.WORD_HELPERS, schema.WORD)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -33,8 +40,8 @@ class Part:
 def canonical(batch: RawBatch) -> Part:
     """The batch in the shapes of `collectors.schema`: not deduplicated, in the order it came."""
     table = AttributeTable(batch.attributes, len(batch.spans))
-    found = table.find({**semconv.SPAN_ALIASES, **semconv.SPAN_HELPERS})
-    raw = {name: _typed(name, item.value) for name, item in found.items()}
+    found = table.find({**semconv.SPAN_ALIASES, **semconv.SPAN_HELPERS}, TYPES)
+    raw = {name: item.value for name, item in found.items()}
     exceptions, events = _events(batch)
     columns = _span_columns(batch, exceptions, raw)
     columns.update(derive(raw | columns, table, columns["kind"]))
@@ -48,23 +55,7 @@ def canonical(batch: RawBatch) -> Part:
     columns["quality"] = _quality(columns, table)
     links, link_attributes = _links(batch)
     spans = schema.complete(pl.DataFrame(columns), schema.SPANS)
-    frames = (spans, links, events, attributes, link_attributes)
-    return Part(*(_owning(frame) for frame in frames))
-
-
-def _owning(frame: pl.DataFrame) -> pl.DataFrame:
-    """Texts copied out of the input's buffers: a few would keep all of it in memory."""
-    texts = [
-        pl.Series(column.name, pl.from_arrow(column.to_arrow(compat_level=pl.CompatLevel.oldest())))
-        for column in frame.iter_columns()
-        if column.dtype == pl.String() and column.null_count() < len(column)
-    ]
-    return frame.with_columns(texts)
-
-
-def _typed(name: str, value: pl.Series) -> pl.Series:
-    """Words as codes at once: hashing a text a second time is what costs."""
-    return value.cast(schema.WORD) if schema.SPANS.get(name) == schema.WORD else value
+    return Part(spans, links, events, attributes, link_attributes)
 
 
 def _span_columns(
@@ -174,15 +165,15 @@ def _represented(
     if not len(found.losers):
         return (winners,)
     owners = table.owner[found.losers]
-    equal = (table.values(found.losers) == found.value.gather(owners)).to_numpy()
+    equal = (table.values(found.losers) == table.values(found.position[owners])).to_numpy()
     return winners, found.losers[equal & same[owners]]
 
 
 def _same(raw: pl.Series, final: pl.Series) -> Bools:
-    if raw is final:
-        return np.ones(len(raw), np.bool_)
     if final.dtype == pl.Int64():
         return final.is_not_null().to_numpy()
+    if raw is final:
+        return np.ones(len(raw), np.bool_)
     return (raw == final).fill_null(False).to_numpy()
 
 

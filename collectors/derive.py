@@ -19,7 +19,8 @@ def derive(columns: Columns, table: AttributeTable, kind: pl.Series) -> Columns:
     """The promoted columns in their canonical form.
 
     `columns` holds what was found, by name: columns of `schema.SPANS` as they were written
-    (WORD or String) and the helpers of `semconv.SPAN_HELPERS` (String). Absent ones are absent.
+    (WORD, Int64 or String) and the helpers of `semconv.SPAN_HELPERS` (WORD or String). Absent ones
+    are absent.
     """
     out = {name: columns[name] for name in semconv.SPAN_ALIASES if name in columns}
     out.update(_numbers(out))
@@ -53,12 +54,10 @@ def _coalesce(*choices: pl.Series | None) -> pl.Series | None:
 
 
 def _numbers(out: Columns) -> Columns:
-    """Integers from text; what is none stays among the attributes."""
-    names = [name for name in out if schema.SPANS[name] == pl.Int64() and name != "rpc_status"]
-    numbers = {name: out[name].cast(pl.Int64(), strict=False) for name in names}
-    if "offset" in numbers:  # clients write -1 for "not known"
-        numbers["offset"] = numbers["offset"].set(numbers["offset"] < 0, None)
-    return numbers
+    """What clients write that is no number."""
+    if "offset" not in out:
+        return {}
+    return {"offset": out["offset"].set(out["offset"] < 0, None)}  # -1 says "not known"
 
 
 def _http(columns: Columns) -> Columns:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from collectors import schema
+from collectors.raw import Numbers, RawAttributes
 from collectors.words import dictionary
 
 Ints = npt.NDArray[np.int64]
 Ranks = npt.NDArray[np.uint16 | np.uint32]
 Bools = npt.NDArray[np.bool_]
+
+Types = Mapping[str, pl.DataType]
+Findings = dict[str, "Found"]
+NO_TYPES: Types = {}
 
 MAX_ATTRIBUTES = 1024  # of one owner; SDKs stop at 128 by default
 MAX_VALUE = 32_768  # characters; an exception's stack trace fits
@@ -24,57 +28,58 @@ MAX_VALUE = 32_768  # characters; an exception's stack trace fits
 class AttributeTable:
     """Long attributes ordered by (owner, key), each key once: the last one that came."""
 
-    def __init__(self, attributes: pl.DataFrame, owners: int) -> None:
-        """`attributes` has the columns of `raw.RAW_ATTRIBUTES`; `owners` is how many there are."""
+    def __init__(self, attributes: RawAttributes, owners: int) -> None:
+        """`owners` is how many there are."""
         self.owners = owners
-        self._frame = attributes
-        self.keys, ranks = _ranked(attributes["key"])
-        owner = attributes["row"].to_numpy()
-        order = _order(owner, ranks, owners)
+        self._pairs = attributes.pairs
+        self._texts = _owning(self._pairs["value"])
+        self.keys, self._pair_ranks = _ranked(self._pairs["key"])
         self.duplicated, self.capped = np.zeros(owners, np.bool_), np.zeros(owners, np.bool_)
-        order = self._once(order, owner, ranks)
-        order = self._cap(order, owner)
-        self.position = order  # row in the frame of each kept attribute
-        self.owner: npt.NDArray[np.uint32] = owner[order]
-        self.rank = ranks[order]
+        owner, ranks = attributes.row, self._pair_ranks[attributes.pair]
+        order, owner, ranks = _ordered(owner, ranks)
+        kept = self._cap(owner, self._once(owner, ranks))
+        if kept is not None:
+            order, owner, ranks = order[kept], owner[kept], ranks[kept]
+        self.owner, self.rank = owner, ranks
+        self.pair = attributes.pair[order]
 
-    def _once(self, order: Ints, owner: npt.NDArray[np.uint32], ranks: Ranks) -> Ints:
-        """Of one key of one owner only the last stays: the order is stable."""
-        owners, keys = owner[order], ranks[order]
-        again = (owners[1:] == owners[:-1]) & (keys[1:] == keys[:-1])
+    def _once(self, owner: Numbers, ranks: Ranks) -> Ints | None:
+        """Of one key of one owner only the last stays: the order is stable. None = all."""
+        again = (ranks[1:] == ranks[:-1]) & (owner[1:] == owner[:-1])
         if not again.any():
-            return order
-        self.duplicated[owners[1:][again]] = True
-        kept: Ints = order[~np.append(again, False)]
-        return kept
+            return None
+        self.duplicated[owner[1:][again]] = True
+        return np.flatnonzero(~np.append(again, False))
 
-    def _cap(self, order: Ints, owner: npt.NDArray[np.uint32]) -> Ints:
-        if len(order) <= MAX_ATTRIBUTES:
-            return order
-        owners = owner[order]
+    def _cap(self, owner: Numbers, kept: Ints | None) -> Ints | None:
+        if len(owner) <= MAX_ATTRIBUTES:
+            return kept
+        owners = owner if kept is None else owner[kept]
         counts = np.bincount(owners, minlength=self.owners)
         if counts.max() <= MAX_ATTRIBUTES:
-            return order
+            return kept
         self.capped |= counts > MAX_ATTRIBUTES
-        nth = np.arange(len(order)) - (np.cumsum(counts) - counts)[owners]
-        kept: Ints = order[nth < MAX_ATTRIBUTES]
-        return kept
+        nth = np.arange(len(owners)) - (np.cumsum(counts) - counts)[owners]
+        few = np.flatnonzero(nth < MAX_ATTRIBUTES)
+        return few if kept is None else kept[few]
 
-    def values(self, positions: Ints | None = None) -> pl.Series:
-        """The values as text, of all kept attributes or of those positions in the table."""
-        rows = self.position if positions is None else self.position[positions]
-        return self._frame["value"].gather(rows)
+    def values(self, positions: Ints) -> pl.Series:
+        """The values as text of those positions in the table."""
+        return self._texts.gather(self.pair[positions])
 
-    def find(self, aliases: Mapping[str, tuple[str, ...]]) -> dict[str, Found]:
-        """For each name the owners that carry one of its aliases; absent names are left out."""
+    def find(self, aliases: Mapping[str, tuple[str, ...]], types: Types = NO_TYPES) -> Findings:
+        """For each name the owners that carry one of its aliases; absent names are left out.
+
+        Values are String, or what `types` says; null where the text is none of that type.
+        """
         ranks = {key: rank for rank, key in enumerate(self.keys)}
         wanted = {key: ranks[key] for names in aliases.values() for key in names if key in ranks}
         rows = self._rows(sorted(set(wanted.values())))
         found: dict[str, Found] = {}
         for name, keys in aliases.items():
-            present = [rows[wanted[key]] for key in keys if key in wanted]
+            present = {wanted[key]: rows[wanted[key]] for key in keys if key in wanted}
             if present:
-                found[name] = self._found(present)
+                found[name] = self._found(present, types.get(name))
         return found
 
     def _rows(self, ranks: list[int]) -> dict[int, Ints]:
@@ -83,22 +88,34 @@ class AttributeTable:
         lookup[ranks] = np.arange(1, len(ranks) + 1)
         slot = lookup[self.rank]
         here = np.flatnonzero(slot)
-        here = here[np.argsort(slot[here], kind="stable")]
-        ends = np.cumsum(np.bincount(slot[here], minlength=len(ranks) + 1))
+        slot = slot[here]
+        here = here[np.argsort(slot, kind="stable")]
+        ends = np.cumsum(np.bincount(slot, minlength=len(ranks) + 1))
         return {rank: here[ends[i] : ends[i + 1]] for i, rank in enumerate(ranks)}
 
-    def _found(self, present: list[Ints]) -> Found:
+    def _found(self, present: Mapping[int, Ints], dtype: pl.DataType | None) -> Found:
         position = np.full(self.owners, -1, np.int64)
-        for rows in reversed(present):
+        for rows in reversed(list(present.values())):
             position[self.owner[rows]] = rows
-        value = self.values(position[position >= 0])
-        index = np.full(self.owners, -1, np.int64)
-        index[position >= 0] = np.arange(len(value))
         losers = np.empty(0, np.int64)
         if len(present) > 1:
-            rows = np.concatenate(present)
+            rows = np.concatenate(list(present.values()))
             losers = rows[position[self.owner[rows]] != rows]
-        return Found(position, value.gather(_nullable(index)), losers)
+        slot, values = self._distinct(list(present), dtype)
+        code = slot[self.pair[position]]
+        code[position < 0] = 0
+        return Found(position, values.gather(code), losers)
+
+    def _distinct(self, ranks: list[int], dtype: pl.DataType | None) -> tuple[Numbers, pl.Series]:
+        """A null and the values of those keys' pairs, and which of them each pair has."""
+        mark = np.zeros(len(self.keys), np.bool_)
+        mark[ranks] = True
+        pairs = np.flatnonzero(mark[self._pair_ranks])
+        slot = np.zeros(len(self._pair_ranks), np.uint32)
+        slot[pairs] = np.arange(1, len(pairs) + 1)
+        values = self._texts.gather(pairs)
+        values = values if dtype is None else values.cast(dtype, strict=False)
+        return slot, pl.concat([values.clear(1), values], rechunk=True)
 
     def having(self, prefixes: Iterable[str]) -> Bools:
         """The owners with a key that begins with one of the prefixes."""
@@ -114,36 +131,30 @@ class AttributeTable:
         keep = np.ones(len(self.owner), np.bool_)
         for rows in dropped:
             keep[rows] = False
-        here = np.flatnonzero(keep)
+        owner, pair = self.owner[keep], self.pair[keep]
+        values, capped = cap_text(self._texts)
+        if len(capped):
+            long = np.zeros(len(values), np.bool_)
+            long[capped] = True
+            self.capped[owner[long[pair]]] = True
         words = pl.Series(self.keys, dtype=schema.WORD)
-        value, capped = cap_text(self.values(here))
-        self.capped[self.owner[here[capped]]] = True
-        return pl.DataFrame(
-            {
-                owner_name: self.owner[here],
-                "key": words.gather(self.rank[here].astype(np.uint32)),
-                "value": value,
-            },
-            schema_overrides={owner_name: pl.UInt32()},
-        )
+        columns = {"key": words.gather(self.rank[keep]), "value": values.gather(pair)}
+        return pl.DataFrame({owner_name: owner, **columns})
 
     def json_objects(self) -> pl.Series:
         """One JSON object an owner, "" where it has no attributes."""
-        frame = pl.DataFrame(
-            {
-                "owner": self.owner,
-                "key": pl.Series(self.keys, dtype=pl.String()).gather(self.rank),
-                "value": cap_text(self.values())[0],
-                "quoted": self._frame["quoted"].gather(self.position),
-            }
-        )
+        capped = cap_text(self._texts)[0]
         value = pl.when("quoted").then(_quoted("value")).otherwise("value")
-        members = frame.select("owner", member=pl.concat_str(_quoted("key"), pl.lit(":"), value))
+        pairs = self._pairs.with_columns(capped.alias("value")).select(
+            pl.concat_str(_quoted("key"), pl.lit(":"), value)
+        )
+        texts = pairs.to_series().gather(self.pair)
+        members = pl.DataFrame({"owner": self.owner, "member": texts})
         joined = members.group_by("owner", maintain_order=True).agg(pl.col("member").str.join(","))
         objects = joined.select(pl.concat_str(pl.lit("{"), "member", pl.lit("}"))).to_series()
-        index = np.full(self.owners, -1, np.int64)
-        index[joined["owner"].to_numpy()] = np.arange(len(joined))
-        return objects.gather(_nullable(index)).fill_null("")
+        index = np.zeros(self.owners, np.uint32)
+        index[joined["owner"].to_numpy()] = np.arange(1, len(joined) + 1)
+        return pl.concat([pl.Series([""]), objects], rechunk=True).gather(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +186,27 @@ def _ranked(keys: pl.Series) -> tuple[list[str], Ranks]:
     return names, ranks
 
 
-def _order(owner: npt.NDArray[np.uint32], ranks: Ranks, owners: int) -> Ints:
-    """Stable order by (owner, key): two radix passes where both fit 16 bits."""
-    by_key = np.argsort(ranks, kind="stable")
-    small = owner[by_key]
-    if owners <= 65_536:
-        small = small.astype(np.uint16)
-    return by_key[np.argsort(small, kind="stable")]
+def _ordered(owner: Numbers, ranks: Ranks) -> tuple[Ints, Numbers, Ranks]:
+    """(order, owner, rank) by (owner, key) and then as they came: sorts one packed number each."""
+    if not len(owner):
+        return np.empty(0, np.int64), owner, ranks
+    place, key = len(owner).bit_length(), int(ranks.max()).bit_length()
+    if place + key + int(owner.max()).bit_length() > 64:
+        order = np.lexsort((ranks, owner))
+        return order, owner[order], ranks[order]
+    packed = (owner.astype(np.uint64) << np.uint64(key)) | ranks
+    packed <<= np.uint64(place)
+    packed |= np.arange(len(owner), dtype=np.uint64)
+    packed.sort()
+    order = (packed & np.uint64((1 << place) - 1)).view(np.int64)
+    packed >>= np.uint64(place)
+    rank = (packed & np.uint64((1 << key) - 1)).astype(ranks.dtype)
+    return order, (packed >> np.uint64(key)).astype(np.uint32), rank
 
 
-def _nullable(index: Ints) -> pl.Series:
-    """Row numbers for `gather`, -1 as null."""
-    found = pl.from_arrow(pa.array(index, pa.int64(), mask=index < 0))
+def _owning(texts: pl.Series) -> pl.Series:
+    """Copied out of the input's buffers: a few texts would keep all of it in memory."""
+    found = pl.from_arrow(texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
     assert isinstance(found, pl.Series)
     return found
 

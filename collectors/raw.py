@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 RAW_SPANS: dict[str, pl.DataType] = {
@@ -38,14 +40,50 @@ RAW_EVENTS: dict[str, pl.DataType] = {
     "time_ns": pl.Int64(),
     "name": pl.String(),
 }
-# `row` is the position of the owner: span, resource, link or event. `quoted`: the value is a
-# string; everything else is a JSON literal already.
-RAW_ATTRIBUTES: dict[str, pl.DataType] = {
-    "row": pl.UInt32(),
+# `quoted`: the value is a string; everything else is a JSON literal already.
+RAW_PAIRS: dict[str, pl.DataType] = {
     "key": pl.String(),
     "value": pl.String(),
     "quoted": pl.Boolean(),
 }
+
+Numbers = npt.NDArray[np.uint32]
+Attribute = tuple[str, str, bool]  # key, value as text, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class RawAttributes:
+    """The attributes of many owners, in the order they came; equal ones share one pair.
+
+    Most attributes say the same on every span: what is done once a pair is done seldom.
+    """
+
+    row: Numbers  # position of the owner: span, resource, link or event
+    pair: Numbers  # row in `pairs`
+    pairs: pl.DataFrame  # columns of `RAW_PAIRS`, no nulls
+
+    @classmethod
+    def of(cls, owners: Iterable[tuple[int, Attribute]]) -> RawAttributes:
+        """From (owner, attribute), one by one."""
+        numbers: dict[Attribute, int] = {}
+        found = [(row, numbers.setdefault(item, len(numbers))) for row, item in owners]
+        row, pair = np.array(found, np.uint32).reshape(-1, 2).T
+        return cls(row, pair, _frame(list(numbers), RAW_PAIRS))
+
+    @classmethod
+    def none(cls) -> RawAttributes:
+        """No attributes."""
+        return cls.of(())
+
+    def within(self, begin: int, end: int) -> RawAttributes:
+        """The attributes of the owners from `begin` to `end`, counted from there."""
+        here = np.flatnonzero((self.row >= begin) & (self.row < end))
+        pair = self.pair[here]
+        seen = np.zeros(len(self.pairs), np.bool_)
+        seen[pair] = True
+        number = (np.cumsum(seen) - 1).astype(np.uint32)
+        pairs = self.pairs.filter(pl.Series(seen, dtype=pl.Boolean()))
+        return RawAttributes(self.row[here] - np.uint32(begin), number[pair], pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +91,13 @@ class RawBatch:
     """Spans of one piece of input with everything that hangs on them, in the order they came."""
 
     spans: pl.DataFrame
-    attributes: pl.DataFrame
+    attributes: RawAttributes
     resources: int
-    resource_attributes: pl.DataFrame
+    resource_attributes: RawAttributes
     links: pl.DataFrame
-    link_attributes: pl.DataFrame
+    link_attributes: RawAttributes
     events: pl.DataFrame
-    event_attributes: pl.DataFrame
+    event_attributes: RawAttributes
 
 
 def merge(batches: Sequence[RawBatch]) -> RawBatch:
@@ -72,13 +110,13 @@ def merge(batches: Sequence[RawBatch]) -> RawBatch:
     events = list(accumulate((len(batch.events) for batch in batches), initial=0))
     return RawBatch(
         spans=_shifted([batch.spans for batch in batches], "resource", resources),
-        attributes=_shifted([batch.attributes for batch in batches], "row", spans),
+        attributes=joined([batch.attributes for batch in batches], spans),
         resources=resources[-1],
-        resource_attributes=_shifted([b.resource_attributes for b in batches], "row", resources),
+        resource_attributes=joined([batch.resource_attributes for batch in batches], resources),
         links=_shifted([batch.links for batch in batches], "span", spans),
-        link_attributes=_shifted([batch.link_attributes for batch in batches], "row", links),
+        link_attributes=joined([batch.link_attributes for batch in batches], links),
         events=_shifted([batch.events for batch in batches], "span", spans),
-        event_attributes=_shifted([batch.event_attributes for batch in batches], "row", events),
+        event_attributes=joined([batch.event_attributes for batch in batches], events),
     )
 
 
@@ -94,7 +132,15 @@ def _shifted(frames: list[pl.DataFrame], column: str, offsets: list[int]) -> pl.
     )
 
 
-Attribute = tuple[str, str, bool]  # key, value as text, quoted
+def joined(parts: Sequence[RawAttributes], offsets: Sequence[int]) -> RawAttributes:
+    """One after the other; the owners of each part shifted by its offset."""
+    sizes = list(accumulate((len(part.pairs) for part in parts), initial=0))
+    numbers = list(zip(parts, offsets, sizes, strict=False))
+    return RawAttributes(
+        np.concatenate([part.row + np.uint32(by) for part, by, _ in numbers]),
+        np.concatenate([part.pair + np.uint32(by) for part, _, by in numbers]),
+        pl.concat([part.pairs for part in parts], rechunk=True),
+    )
 
 
 class Builder:
@@ -104,9 +150,9 @@ class Builder:
         self._spans: list[tuple[object, ...]] = []
         self._links: list[tuple[object, ...]] = []
         self._events: list[tuple[object, ...]] = []
-        self._attributes: list[tuple[object, ...]] = []
-        self._link_attributes: list[tuple[object, ...]] = []
-        self._event_attributes: list[tuple[object, ...]] = []
+        self._attributes: list[tuple[int, Attribute]] = []
+        self._link_attributes: list[tuple[int, Attribute]] = []
+        self._event_attributes: list[tuple[int, Attribute]] = []
         self._resources: dict[tuple[Attribute, ...], int] = {}
 
     def __len__(self) -> int:
@@ -145,7 +191,7 @@ class Builder:
                 *(resource, scope),
             )
         )
-        self._attributes.extend((row, *item) for item in attributes)
+        self._attributes.extend((row, item) for item in attributes)
         return row
 
     def link(
@@ -157,19 +203,19 @@ class Builder:
         attributes: Iterable[Attribute] = (),
     ) -> None:
         """Add a link to the span in `row`."""
-        self._link_attributes.extend((len(self._links), *item) for item in attributes)
+        self._link_attributes.extend((len(self._links), item) for item in attributes)
         self._links.append((row, *trace, span_id, trace_flags))
 
     def event(
         self, row: int, time_ns: int, name: str, attributes: Iterable[Attribute] = ()
     ) -> None:
         """Add an event to the span in `row`."""
-        self._event_attributes.extend((len(self._events), *item) for item in attributes)
+        self._event_attributes.extend((len(self._events), item) for item in attributes)
         self._events.append((row, time_ns, name))
 
     def flag(self, first: int, text: str, quality: int) -> None:
         """Set a quality bit on the spans from row `first` on that hold `text`."""
-        hit = {row for row, *item in self._attributes if text in f"{item[0]}{item[1]}"}
+        hit = {row for row, item in self._attributes if text in f"{item[0]}{item[1]}"}
         for row in range(first, len(self._spans)):
             *head, old, resource, scope = self._spans[row]
             if row in hit or any(text in field for field in head if isinstance(field, str)):
@@ -178,17 +224,17 @@ class Builder:
     def batch(self) -> RawBatch:
         """Everything so far, as columns."""
         resources = [
-            (row, *item) for attributes, row in self._resources.items() for item in attributes
+            (row, item) for attributes, row in self._resources.items() for item in attributes
         ]
         return RawBatch(
             spans=_frame(self._spans, RAW_SPANS),
-            attributes=_frame(self._attributes, RAW_ATTRIBUTES),
+            attributes=RawAttributes.of(self._attributes),
             resources=len(self._resources),
-            resource_attributes=_frame(resources, RAW_ATTRIBUTES),
+            resource_attributes=RawAttributes.of(resources),
             links=_frame(self._links, RAW_LINKS),
-            link_attributes=_frame(self._link_attributes, RAW_ATTRIBUTES),
+            link_attributes=RawAttributes.of(self._link_attributes),
             events=_frame(self._events, RAW_EVENTS),
-            event_attributes=_frame(self._event_attributes, RAW_ATTRIBUTES),
+            event_attributes=RawAttributes.of(self._event_attributes),
         )
 
 

@@ -166,6 +166,12 @@ SPAN_HELPERS: Final[Mapping[str, tuple[str, ...]]] = {
     "_rpc_system": ("rpc.system.name", "rpc.system"),
 }
 
+# Of these those that say few different things.
+WORD_HELPERS: Final[tuple[str, ...]] = (
+    *("_op_type", "_op_old", "_op_name", "_op_celery"),
+    *("_path", "_url", "_rabbit_exchange", "_rabbit_queue"),
+)
+
 LINK_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "message_id": SPAN_ALIASES["message_id"],
     "destination": SPAN_ALIASES["destination"],

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from collectors.decoders.otlp_messages import Texts
 from collectors.decoders.otlp_schema import columns, message
-from collectors.decoders.strings import Buffer, Ints, NotUtf8
+from collectors.decoders.strings import Buffer, Ints, NotUtf8, as_series
 from collectors.decoders.wire import walk
-from collectors.raw import RAW_ATTRIBUTES, RAW_EVENTS, RAW_LINKS, Attribute, RawBatch
+from collectors.raw import RAW_EVENTS, RAW_LINKS, Attribute, RawAttributes, RawBatch
 from collectors.schema import Quality
 
 Ids = npt.NDArray[np.uint64]
@@ -62,13 +62,13 @@ def _batch(requests: pa.ListArray) -> RawBatch:
             "parent_id": _parents(spans.field("parent_span_id")),
             "start_ns": start,
             "end_ns": end,
-            "name": _text(spans.field("name")),
+            "name": as_series(spans.field("name")),
             "kind": _enum(spans.field("kind")),
             "status": _enum(status.field("code")).fill_null(0),
-            "status_message": _text(status.field("message")),
-            "trace_flags": _series(spans.field("flags")),
-            "tracestate": _text(spans.field("trace_state")),
-            "dropped_links": _series(spans.field("dropped_links_count")),
+            "status_message": as_series(status.field("message")),
+            "trace_flags": as_series(spans.field("flags")),
+            "tracestate": as_series(spans.field("trace_state")),
+            "dropped_links": as_series(spans.field("dropped_links_count")),
             "quality": quality,
             "resource": resource[group_of_scope[scope_of_span]],
             "scope": scope.gather(pl.Series(scope_of_span.astype(np.uint32))),
@@ -78,7 +78,9 @@ def _batch(requests: pa.ListArray) -> RawBatch:
         spans=frame,
         attributes=_attributes(spans.field("attributes")),
         resources=len(attributes),
-        resource_attributes=_resource_frame(attributes),
+        resource_attributes=RawAttributes.of(
+            (row, pair) for row, pairs in enumerate(attributes) for pair in pairs
+        ),
         links=links,
         link_attributes=link_attributes,
         events=events,
@@ -86,26 +88,16 @@ def _batch(requests: pa.ListArray) -> RawBatch:
     )
 
 
-def _series(array: pa.Array) -> pl.Series:
-    series = pl.from_arrow(array)
-    assert isinstance(series, pl.Series)
-    return series
-
-
-def _text(array: pa.Array) -> pl.Series:
-    return _series(array)
-
-
 def _flat(lists: pa.ListArray) -> tuple[pa.Array, Ints]:
     """The elements of all lists, and for each the number of its list."""
-    offsets = lists.offsets.to_numpy()
+    offsets = _ranges(lists).offsets
     owner = np.repeat(np.arange(len(lists)), np.diff(offsets))
     return lists.flatten(), owner
 
 
 def _enum(numbers: pa.Array) -> pl.Series:
     """Beyond what the column holds is unknown: 0."""
-    series = _series(numbers)
+    series = as_series(numbers)
     if len(series) and not (series.min() >= 0 and series.max() < 256):  # type: ignore[operator]
         series = series.set(~series.is_between(0, 255), 0)
     return series.cast(pl.UInt8())
@@ -113,16 +105,17 @@ def _enum(numbers: pa.Array) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class _Ranges:
-    """Where the bytes of each element of a binary array stand."""
+    """Where the elements of a binary or list array stand."""
 
     data: pa.Buffer | None
     offsets: Ints
 
 
 def _ranges(array: pa.Array) -> _Ranges:
-    _, offsets, data = array.buffers()
+    _, offsets, *rest = array.buffers()
     first = array.offset
     where = np.frombuffer(offsets, np.int32)[first : first + len(array) + 1] if offsets else [0]
+    data = rest[0] if rest and not pa.types.is_list(array.type) else None
     return _Ranges(data, np.asarray(where, np.int64))
 
 
@@ -155,8 +148,8 @@ def _parents(array: pa.Array) -> Ids:
 
 def _times(spans: pa.StructArray) -> tuple[Ints, Ints, npt.NDArray[np.uint16]]:
     """Start, end, and the quality bit of those beyond int64."""
-    start = spans.field("start_time_unix_nano").to_numpy(zero_copy_only=False)
-    end = spans.field("end_time_unix_nano").to_numpy(zero_copy_only=False)
+    start = as_series(spans.field("start_time_unix_nano")).to_numpy()
+    end = as_series(spans.field("end_time_unix_nano")).to_numpy()
     beyond = (start > MAX_NS) | (end > MAX_NS)
     quality = beyond * np.uint16(Quality.CLAMPED_TIME)
     if beyond.any():
@@ -164,10 +157,17 @@ def _times(spans: pa.StructArray) -> tuple[Ints, Ints, npt.NDArray[np.uint16]]:
     return start.view(np.int64), end.view(np.int64), quality.astype(np.uint16)
 
 
-def _attributes(lists: pa.ListArray) -> pl.DataFrame:
+def _attributes(lists: pa.ListArray) -> RawAttributes:
+    """Most attributes come again and again: each distinct one is read once."""
     values, owner = _flat(lists)
     if not len(values):
-        return pl.DataFrame(schema=RAW_ATTRIBUTES)
+        return RawAttributes.none()
+    encoded = values.dictionary_encode()
+    pair = as_series(encoded.indices).to_numpy().astype(np.uint32)
+    return RawAttributes(owner.astype(np.uint32), pair, _pairs(encoded.dictionary))
+
+
+def _pairs(values: pa.Array) -> pl.DataFrame:
     ranges = _ranges(values)
     buffer = Buffer([ranges.data])
     found = walk(buffer, ranges.offsets[:-1], ranges.offsets[1:])
@@ -177,7 +177,7 @@ def _attributes(lists: pa.ListArray) -> pl.DataFrame:
         found.value.patch(found.irregular, pl.Series([pair[1] for pair in pairs]))
         found.quoted[found.irregular] = [pair[2] for pair in pairs]
     columns = {"key": found.key.series(), "value": found.value.series(), "quoted": found.quoted}
-    return pl.DataFrame({"row": owner.astype(np.uint32), **columns})
+    return pl.DataFrame(columns)
 
 
 def _parsed(payload: bytes) -> Attribute:
@@ -194,10 +194,10 @@ def _parsed(payload: bytes) -> Attribute:
     return found
 
 
-def _links(lists: pa.ListArray) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _links(lists: pa.ListArray) -> tuple[pl.DataFrame, RawAttributes]:
     links, owner = _flat(lists)
     if not len(links):
-        return pl.DataFrame(schema=RAW_LINKS), pl.DataFrame(schema=RAW_ATTRIBUTES)
+        return pl.DataFrame(schema=RAW_LINKS), RawAttributes.none()
     trace, span = _ids(links.field("trace_id"), 2), _ids(links.field("span_id"), 1)
     if not (trace.any(axis=1).all() and span.all()):
         raise Irregular("all-zero ids in links")
@@ -207,22 +207,22 @@ def _links(lists: pa.ListArray) -> tuple[pl.DataFrame, pl.DataFrame]:
             "trace_hi": trace[:, 0],
             "trace_lo": trace[:, 1],
             "span_id": span[:, 0],
-            "trace_flags": _series(links.field("flags")),
+            "trace_flags": as_series(links.field("flags")),
         }
     )
     return frame, _attributes(links.field("attributes"))
 
 
-def _events(lists: pa.ListArray) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _events(lists: pa.ListArray) -> tuple[pl.DataFrame, RawAttributes]:
     events, owner = _flat(lists)
     if not len(events):
-        return pl.DataFrame(schema=RAW_EVENTS), pl.DataFrame(schema=RAW_ATTRIBUTES)
-    time = events.field("time_unix_nano").to_numpy(zero_copy_only=False)
+        return pl.DataFrame(schema=RAW_EVENTS), RawAttributes.none()
+    time = as_series(events.field("time_unix_nano")).to_numpy()
     frame = pl.DataFrame(
         {
             "span": owner.astype(np.uint32),
             "time_ns": np.minimum(time, MAX_NS).view(np.int64),
-            "name": _text(events.field("name")),
+            "name": as_series(events.field("name")),
         }
     )
     return frame, _attributes(events.field("attributes"))
@@ -256,8 +256,3 @@ def _parse(parser: Any, raw: bytes | None) -> Any:
         return parser.FromString(raw or b"")
     except DecodeError as error:
         raise Irregular(str(error)) from error
-
-
-def _resource_frame(resources: list[list[Attribute]]) -> pl.DataFrame:
-    rows = [(row, *pair) for row, pairs in enumerate(resources) for pair in pairs]
-    return pl.DataFrame(rows, schema=RAW_ATTRIBUTES, orient="row")

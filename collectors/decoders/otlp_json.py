@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ import polars as pl
 
 from collectors.decoders import json_attributes, otlp_objects
 from collectors.ledger import Rejected
-from collectors.raw import RAW_ATTRIBUTES, RAW_EVENTS, RAW_LINKS, Attribute, RawBatch
+from collectors.raw import RAW_EVENTS, RAW_LINKS, Attribute, RawAttributes, RawBatch, joined
 from collectors.schema import Quality
 
 NO_LIST = msgspec.Raw(b"[]")
@@ -158,7 +158,9 @@ class _Flat:
             ),
             attributes=attributes[0],
             resources=len(resources),
-            resource_attributes=_frame(resources),
+            resource_attributes=RawAttributes.of(
+                (row, pair) for row, pairs in enumerate(resources) for pair in pairs
+            ),
             links=_links(links, _owners(link_lists)),
             link_attributes=attributes[1],
             events=_events(events, _owners(event_lists)),
@@ -260,57 +262,43 @@ def _resource(raw: bytes) -> list[Attribute]:
     return otlp_objects.attributes(msgspec.json.decode(raw))
 
 
-def _frame(owners: list[list[Attribute]]) -> pl.DataFrame:
-    rows = [(row, *pair) for row, pairs in enumerate(owners) for pair in pairs]
-    return pl.DataFrame(rows, schema=RAW_ATTRIBUTES, orient="row")
-
-
 def _attributes(
     spans: Sequence[_Span], links: Sequence[_Link], events: Sequence[_Event]
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+) -> tuple[RawAttributes, RawAttributes, RawAttributes]:
     """The attributes of spans, of links and of events, read as one text."""
     everything: Iterable[_Span | _Link | _Event] = chain(spans, links, events)
-    lists = [owner.attributes for owner in everything]
-    frame = _all_attributes(lists)
-    bounds = np.cumsum([0, len(spans), len(links), len(events)])
+    found = _all_attributes([owner.attributes for owner in everything])
     if not links and not events:
-        none = pl.DataFrame(schema=RAW_ATTRIBUTES)
-        return frame, none, none
-    spans_end, links_end = int(bounds[1]), int(bounds[2])
-    row = pl.col("row")
+        return found, RawAttributes.none(), RawAttributes.none()
+    ends = np.cumsum([len(spans), len(links), len(events)]).tolist()
     return (
-        frame.filter(row < spans_end),
-        frame.filter((row >= spans_end) & (row < links_end)).with_columns(row - spans_end),
-        frame.filter(row >= links_end).with_columns(row - links_end),
+        found.within(0, ends[0]),
+        found.within(ends[0], ends[1]),
+        found.within(ends[1], ends[2]),
     )
 
 
-def _all_attributes(lists: list[msgspec.Raw]) -> pl.DataFrame:
+def _all_attributes(lists: list[msgspec.Raw]) -> RawAttributes:
     found = json_attributes.read(lists)
     if found is None:
         return _parsed(lists, range(len(lists)))
-    frame = pl.DataFrame(
-        {
-            "row": found.owner.astype(np.uint32),
-            "key": found.key,
-            "value": found.value,
-            "quoted": found.quoted,
-        }
+    regular = RawAttributes(
+        found.owner.astype(np.uint32),
+        np.arange(len(found.owner), dtype=np.uint32),
+        pl.DataFrame({"key": found.key, "value": found.value, "quoted": found.quoted}),
     )
     if not len(found.irregular):
-        return frame
-    return pl.concat([frame, _parsed(lists, found.irregular.tolist())])
+        return regular
+    return joined([regular, _parsed(lists, found.irregular.tolist())], (0, 0))
 
 
-def _parsed(lists: list[msgspec.Raw], which: Iterable[int]) -> pl.DataFrame:
+def _parsed(lists: list[msgspec.Raw], which: Iterable[int]) -> RawAttributes:
     """Lists that do not follow the template, one by one. Raises Rejected."""
-    rows: list[tuple[int, str, str, bool]] = []
-    for row in which:
-        found = msgspec.json.decode(lists[row])
-        if found is not None and not isinstance(found, list):
-            raise Irregular("attributes that are no list")
-        pairs = otlp_objects.attributes({"attributes": found})
-        rows.extend((owner, *pair) for owner, pair in zip(repeat(row), pairs))
-    if not rows:
-        return pl.DataFrame(schema=RAW_ATTRIBUTES)
-    return pl.DataFrame(rows, schema=RAW_ATTRIBUTES, orient="row")
+    return RawAttributes.of((row, pair) for row in which for pair in _list(lists[row]))
+
+
+def _list(text: msgspec.Raw) -> list[Attribute]:
+    found = msgspec.json.decode(text)
+    if found is not None and not isinstance(found, list):
+        raise Irregular("attributes that are no list")
+    return otlp_objects.attributes({"attributes": found})
