@@ -1,7 +1,7 @@
 """Decodes many OTLP JSON requests at once into raw columns.
 
 msgspec reads each request into typed objects and leaves attributes and resources as text; the
-attributes, which are most of it, are read in columns (`json_attributes`).
+attributes, which are most of it, are read in columns (`json_pieces`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from collectors.decoders import json_attributes, otlp_objects
+from collectors.decoders import json_pieces, otlp_objects
 from collectors.ledger import Rejected
 from collectors.raw import RAW_EVENTS, RAW_LINKS, Attribute, RawAttributes, RawBatch, joined
 from collectors.schema import Quality
@@ -279,17 +279,12 @@ def _attributes(
 
 
 def _all_attributes(lists: list[msgspec.Raw]) -> RawAttributes:
-    found = json_attributes.read(lists)
+    found = json_pieces.read(lists)
     if found is None:
         return _parsed(lists, range(len(lists)))
-    regular = RawAttributes(
-        found.owner.astype(np.uint32),
-        np.arange(len(found.owner), dtype=np.uint32),
-        pl.DataFrame({"key": found.key, "value": found.value, "quoted": found.quoted}),
-    )
     if not len(found.irregular):
-        return regular
-    return joined([regular, _parsed(lists, found.irregular.tolist())], (0, 0))
+        return found.attributes
+    return joined([found.attributes, _parsed(lists, found.irregular.tolist())], (0, 0))
 
 
 def _parsed(lists: list[msgspec.Raw], which: Iterable[int]) -> RawAttributes:
