@@ -78,21 +78,50 @@ def _sorted(part: Part, keep: np.ndarray | None, intake: Intake) -> Recording:
 def _order(spans: pl.DataFrame, keep: np.ndarray | None) -> np.ndarray | None:
     """Rows in the recording's order; None where they stand in it already."""
     if keep is None:
-        rows: np.ndarray = spans.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
+        rows = _sorted_rows(spans)
         return None if (rows[1:] > rows[:-1]).all() else rows
-    kept = spans.select(ORDER).filter(pl.Series(keep))
-    order = kept.select(pl.arg_sort_by(ORDER)).to_series().to_numpy()
-    kept_rows: np.ndarray = np.flatnonzero(keep)[order]
+    kept_rows: np.ndarray = np.flatnonzero(keep)[_sorted_rows(spans.filter(pl.Series(keep)))]
     return kept_rows
+
+
+def _sorted_rows(spans: pl.DataFrame) -> np.ndarray:
+    """By `ORDER`: the times decide nearly always, the ids among equal times."""
+    columns = [spans[name].to_numpy() for name in ORDER]
+    rows: np.ndarray = np.argsort(columns[0])
+    times = columns[0][rows]
+    same = np.append(times[1:] == times[:-1], False)
+    tied = np.flatnonzero(same | np.append(False, same[:-1]))
+    if len(tied):
+        among = rows[tied]
+        rows[tied] = among[np.lexsort([column[among] for column in reversed(columns)])]
+    return rows
 
 
 def _follow(frame: pl.DataFrame, column: str, place: np.ndarray) -> tuple[np.ndarray, pl.DataFrame]:
     """Rows of kept owners in the owners' new order; an owner's own rows keep theirs."""
-    moved = place[frame[column].to_numpy()]
-    order = np.argsort(moved, kind="stable")
-    order = order[np.searchsorted(moved[order], 0) :]
-    new = pl.Series(column, moved[order]).cast(pl.UInt32())
+    owner = frame[column].to_numpy()
+    if (owner[1:] >= owner[:-1]).all():
+        order, moved = _runs(owner, place)
+    else:
+        moved = place[owner]
+        order = np.argsort(moved, kind="stable")
+        order = order[np.searchsorted(moved[order], 0) :]
+        moved = moved[order]
+    new = pl.Series(column, moved.astype(np.uint32))
     return order, gather(frame.drop(column), order).insert_column(0, new)
+
+
+def _runs(owner: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, new owner of each) where each owner's rows stand together: without sorting them."""
+    counts = np.bincount(owner, minlength=len(place))
+    begins = np.cumsum(counts) - counts
+    kept = np.flatnonzero(place >= 0)
+    old = np.empty(len(kept), np.int64)  # owners in their new order
+    old[place[kept]] = kept
+    sizes = counts[old]
+    shift = begins[old] - (np.cumsum(sizes) - sizes)
+    rows = np.arange(sizes.sum()) + np.repeat(shift, sizes)
+    return rows, np.repeat(np.arange(len(old)), sizes)
 
 
 def gather(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:

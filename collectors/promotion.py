@@ -94,16 +94,17 @@ class AttributeTable:
         return {rank: here[ends[i] : ends[i + 1]] for i, rank in enumerate(ranks)}
 
     def _found(self, present: Mapping[int, Ints], dtype: pl.DataType | None) -> Found:
+        slot, values = self._distinct(list(present), dtype)
         position = np.full(self.owners, -1, np.int64)
+        code = np.zeros(self.owners, np.uint32)  # 0 = null
         for rows in reversed(list(present.values())):
-            position[self.owner[rows]] = rows
+            owner = self.owner[rows]
+            position[owner] = rows
+            code[owner] = slot[self.pair[rows]]
         losers = np.empty(0, np.int64)
         if len(present) > 1:
             rows = np.concatenate(list(present.values()))
             losers = rows[position[self.owner[rows]] != rows]
-        slot, values = self._distinct(list(present), dtype)
-        code = slot[self.pair[position]]
-        code[position < 0] = 0
         return Found(position, values.gather(code), losers)
 
     def _distinct(self, ranks: list[int], dtype: pl.DataType | None) -> tuple[Numbers, pl.Series]:

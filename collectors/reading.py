@@ -20,7 +20,8 @@ from collectors.recording import Recording
 from collectors.sources import Source, resolve
 from collectors.streams import DamagedStream, Stream, opened
 
-POOL = 45_000  # spans; with one more batch row numbers still fit 16 bits: sorting is cheap then
+POOL = 45_000  # spans; larger ones cost less time and more memory
+POOL_LIMIT = 65_536  # spans; a batch that does not fit begins the next part
 
 COLUMNAR = (Format.PARQUET, Format.ARROW_FILE, Format.ARROW_STREAM)
 
@@ -68,7 +69,7 @@ class _Pool:
 
     def add(self, batch: RawBatch) -> Iterator[Part]:
         """Take in a batch; gives out a part when there is enough for one."""
-        if self._spans and self._spans + len(batch.spans) > 65_536:
+        if self._spans and self._spans + len(batch.spans) > POOL_LIMIT:
             yield from self.flush()
         self._batches.append(batch)
         self._spans += len(batch.spans)
