@@ -219,6 +219,7 @@ def find_instance(instances: pl.DataFrame, identifier: str) -> int:
         pl.col("id").str.starts_with(identifier)
         | pl.col("trace_ids").list.eval(pl.element().str.starts_with(lowered)).list.any()
         | pl.col("keys").list.eval(pl.element().str.ends_with("=" + identifier)).list.any()
+        | pl.col("keys").list.contains(identifier)
     )
     if len(matches) == 1:
         return int(matches["row"][0])

@@ -9,7 +9,7 @@ from analyzer.analysis import DataNote
 from analyzer.codes import ints
 from analyzer.context import Context
 from analyzer.detectors.identity import quarantine_note
-from analyzer.duration import plural, spell
+from analyzer.duration import plural, spell, verb
 from analyzer.finding import Cause, Finding, Severity
 from analyzer.roles import Role
 from collectors.schema import Kind, Quality
@@ -62,7 +62,8 @@ def _links(context: Context) -> list[DataNote]:
         spans = len(np.unique(context.index.link_source))
         text = f"{plural(spans, 'span')} with links; all {total:,} links resolve"
         return [DataNote("links", text, total, 0.0)]
-    text = f"{missing:,} of {plural(total, 'link')} point to spans that are not there"
+    text = f"{missing:,} of {plural(total, 'link')} {verb(missing, 'point')} to spans that are not "
+    text += "there"
     names = _names(context, context.unresolved_links)
     return [DataNote("unresolved-links", text, missing, missing / total, names)]
 
@@ -153,8 +154,8 @@ def _unlinked(context: Context) -> list[DataNote]:
         return []
     rows = context.table.row[steps]
     text = (
-        f"{len(steps):,} of {plural(total, 'consumer span')} name no producer: the context is "
-        "lost between them (no parent, link or common id)"
+        f"{len(steps):,} of {plural(total, 'consumer span')} {verb(len(steps), 'name')} no "
+        "producer: the context is lost between them (no parent, link or common id)"
     )
     return [
         DataNote("broken-propagation", text, len(steps), len(steps) / total, _names(context, rows))
@@ -172,8 +173,8 @@ def _skew(context: Context) -> list[DataNote]:
         return []
     worst = int(table.skew[bad].max())
     rows = np.concatenate([table.row[table.source[bad]], table.row[table.target[bad]]])
-    text = f"{plural(len(bad), 'step')} begin before their cause, by up to {spell(worst)}"
-    text += ": clock skew; these waits are taken as 0"
+    text = f"{plural(len(bad), 'step')} {verb(len(bad), 'begin')} before the cause, by up to "
+    text += f"{spell(worst)}: clock skew; such waits are taken as 0"
     return [
         DataNote(
             "clock-skew",
@@ -188,10 +189,10 @@ def _skew(context: Context) -> list[DataNote]:
 _QUALITY_TEXT = {
     Quality.ZERO_TIME: "without a time",
     Quality.CLAMPED_TIME: "with a time out of range",
-    Quality.NEGATIVE_DURATION: "that end before they start",
+    Quality.NEGATIVE_DURATION: "with an end before the start",
     Quality.CONFLICTING_DUPLICATE: "whose id came again with other content",
     Quality.TRUNCATED: "with attributes cut off",
-    Quality.SELF_PARENT: "that name themselves as parent",
+    Quality.SELF_PARENT: "whose parent is the span itself",
     Quality.EMPTY_NAME: "without a name",
     Quality.INVALID_UTF8: "with invalid UTF-8",
 }
@@ -217,7 +218,7 @@ def _bad_spans(context: Context, strays: int) -> list[DataNote]:
         text = f"{plural(len(rows), 'circle')} of parents, each broken at one span"
         notes.append(DataNote("bad-span", text, len(rows), None, _names(context, rows)))
     if strays:
-        text = f"{plural(strays, 'span')} end far in the future and do not count for the clock"
+        text = f"{plural(strays, 'span')} with an end far in the future, left out of the clock"
         notes.append(DataNote("bad-span", text, strays))
     return notes
 

@@ -26,3 +26,8 @@ def spell(ns: float) -> str:
 def plural(n: int, one: str, many: str | None = None) -> str:
     """ "1 message", "3 messages"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def verb(n: int, many: str) -> str:
+    """ "names" for one, "name" for several."""
+    return many + "s" if n == 1 else many

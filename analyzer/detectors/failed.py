@@ -286,6 +286,11 @@ def _how_often(context: Context, row: int) -> str:
     return f"{failures:,} of {plural(int(alike.sum()), 'time')}"
 
 
+def _start(error: str, most: int) -> str:
+    """Its first characters; an address or a number that is cut says so."""
+    return error if len(error) <= most else f"{error[: most - 1]}…"
+
+
 def _explain(context: Context, row: Row, n: int) -> Words:
     spans, origin = context.spans, int(row["origin"])
     at = name_of(context, int(context.table.label[row["step"]]))
@@ -297,7 +302,7 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     if spans["http_status"][origin]:
         parts.append(f"HTTP {spans['http_status'][origin]}")
     place = ", ".join(parts)
-    began = f"{place}: {str(error)[:200]}" if error else place
+    began = f"{place}: {_start(str(error), 200)}" if error else place
     callee = row["silent"]
     why = [f"the first error below it: {began}"]
     if row["crashed"] and callee:
@@ -310,7 +315,7 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     often = plural(row["instances"], "instance")
     often = f"{plural(n, 'time')} in {often}" if n != row["instances"] else f"in {often}"
     then = f", {answers[0]}" if len(answers) > 1 else ""
-    said = f": {str(error)[:90]}" if error else ""
+    said = f": {_start(str(error), 90)}" if error else ""
     text = f"{at} failed {often}{waits}; it began at {place}{then}{said}"
     evidence = tuple(
         Evidence(context.trace_hex(at_row), context.span_hex(at_row), role)

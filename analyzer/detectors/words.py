@@ -6,7 +6,7 @@ import numpy as np
 
 from analyzer.context import Context
 from analyzer.detection import Row
-from analyzer.duration import plural, spell
+from analyzer.duration import plural, spell, verb
 from analyzer.finding import Cause
 
 
@@ -32,11 +32,12 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
     service, _ = context.label_text(row["b"])
     later = _later(context, row)
     usual = f"the usual wait is at most {spell(row['max_ns'])}"
-    active = f"{service} did this {later:,} more times later" if later else ""
+    active = f"{service} did this {plural(later, 'more time')} later" if later else ""
     causes = []
     if row["crashed"]:
+        n = row["crashed"]
         text = (
-            f"{plural(row['crashed'], 'span')} of {service} name a parent that was never exported"
+            f"{plural(n, 'span')} of {service} {verb(n, 'name')} a parent that was never exported"
         )
         causes.append(Cause("crashed", 0.9, (text,), ()))
     if row["dark"]:
