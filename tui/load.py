@@ -31,6 +31,12 @@ class Request:
     where: str = ""
     allow_empty: bool = False
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that decide which instances there are and how they are judged."""
+        keys = tuple(word for key in self.keys for word in ("--key", key))
+        return keys + (("--as-of", self.as_of) if self.as_of else ())
+
 
 def source_options(command: F) -> F:
     """SOURCE..., --as-of, --key, --allow-empty."""

@@ -18,6 +18,7 @@ class Context:
     where: str = ""
     instances_before_where: int | None = None
     sources: tuple[str, ...] = ()  # as the user typed them, for the commands a report proposes
+    options: tuple[str, ...] = ()  # without which those commands would find other instances
 
     @staticmethod
     def traces(analysis: Analysis) -> int:

@@ -7,6 +7,23 @@ from dataclasses import dataclass
 
 from analyzer.finding import Finding
 
+INSTANCE_KINDS = frozenset(
+    {
+        "stuck",
+        "late",
+        "missing-step",
+        "backlog",
+        "consumer-dark",
+        "failed",
+        "dead-lettered",
+        "unconsumed-message",
+        "orphaned",
+        "duplicate-delivery",
+        "retry-storm",
+        "incomplete-compensation",
+        "identity-conflict",
+    }
+)
 COUPLING_KINDS = frozenset(
     {
         "cycle",

@@ -124,32 +124,37 @@ def parquet_frame(instances: pl.DataFrame) -> pl.DataFrame:
 def table_lines(instances: pl.DataFrame, style: Style, as_of_ns: int) -> Iterator[str]:
     """A line an instance, as wide as the terminal."""
     sample = instances.head(1000)  # widths from the first rows: the table is written as a stream
+    state = need(instances["state"].unique(), "STATE")
+    overdue = bool((instances["deadline_ns"] < as_of_ns).any())
+    errors = bool((instances["errors"] > 0).any())
     waits = [_waiting(row) for row in sample.iter_rows(named=True)]
     workflow, instance, waiting = fit_columns(
         [need(sample["workflow"], "WORKFLOW"), need(sample["id"], "INSTANCE"),
          need(waits, "WAITING FOR")],
-        style.width - 48,
+        style.width - 18 - (state + 2) - 9 * overdue - 7 * errors,
     )  # fmt: skip
     head = (
-        f"{'STATE':<14} {'WORKFLOW':<{workflow}} {'INSTANCE':<{instance}} "
-        f"{'WAITING FOR':<{waiting}} {'AGE':>7} {'OVERDUE':>8} {'STEPS':>5} {'ERRORS':>6}"
+        f"{'STATE':<{state + 2}} {'WORKFLOW':<{workflow}} {'INSTANCE':<{instance}} "
+        f"{'WAITING FOR':<{waiting}} {'AGE':>7}{' OVERDUE' * overdue:>{9 * overdue}} "
+        f"{'STEPS':>5}{' ERRORS' * errors}"
     )
     yield style.paint(head.rstrip(), "dim") + "\n"
     for row in instances.iter_rows(named=True):
         late = as_of_ns - row["deadline_ns"] if row["deadline_ns"] is not None else 0
+        said = "+" + duration(late) if late > 0 else ""
         line = (
-            f"{_state(row['state'], style)} {style.cell(row['workflow'], workflow, middle=True)} "
+            f"{_state(row['state'], state, style)} "
+            f"{style.cell(row['workflow'], workflow, middle=True)} "
             f"{style.cell(row['id'], instance)} {style.cell(_waiting(row), waiting, middle=True)} "
-            f"{duration(max(as_of_ns - row['start_ns'], 0)):>7} "
-            f"{'+' + duration(late) if late > 0 else '':>8} {row['steps']:>5,} "
-            f"{row['errors'] or '':>6}"
+            f"{duration(max(as_of_ns - row['start_ns'], 0)):>7}{said:>{9 * overdue}} "
+            f"{row['steps']:>5,}{row['errors'] or '':>{7 * errors}}"
         )
         yield style.own(line.rstrip()) + "\n"
 
 
-def _state(state: str, style: Style) -> str:
+def _state(state: str, width: int, style: Style) -> str:
     glyph = style.pick(STATE_GLYPHS.get(state, ("?", "?")))
-    return style.paint(f"{glyph} {style.cell(state, 12)}", STATE_COLOURS.get(state, "dim"))
+    return style.paint(f"{glyph} {style.cell(state, width)}", STATE_COLOURS.get(state, "dim"))
 
 
 def _waiting(row: dict[str, Any]) -> str:

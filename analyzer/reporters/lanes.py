@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from analyzer.analysis import Instance
 from analyzer.escape import clip, clip_middle, escape
+from analyzer.finding import State
 from analyzer.graphs import instance_graph
 from analyzer.reporters import text_findings
 from analyzer.reporters.groups import Group
@@ -104,11 +105,17 @@ def _header(instance: Instance, graph: nx.DiGraph[Any], style: Style) -> list[st
     facts = [count(len(steps), "step"), f"{duration(whole)} from first to last"]
     if fields["since_ns"] is not None:
         idle = instance.analysis.as_of_ns - int(str(fields["since_ns"]))
-        facts.append(f"waiting for {duration(max(idle, 0))}")
+        facts.append(_for_how_long(str(fields["state"]), duration(max(idle, 0))))
     lines = style.wrap(f"{name(fields['workflow'])} · trace {name(traces[0] if traces else '?')}"
                        f"{linked} · {' · '.join(facts)}", "  ")  # fmt: skip
     keys = _strings(fields["keys"])
     return [title, *lines, *([f"  keys {joined(keys, 4)}"] if keys else [])]
+
+
+def _for_how_long(state: str, idle: str) -> str:
+    """What failed waits for nothing any more."""
+    ended = (State.FAILED, State.DEAD_LETTERED, State.ORPHANED)
+    return f"{name(state)} {idle} ago" if state in ended else f"waiting for {idle}"
 
 
 def _strings(value: object) -> list[str]:

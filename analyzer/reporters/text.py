@@ -20,6 +20,8 @@ from analyzer.reporters.units import count, moment
 # Somebody has to look at these.
 TROUBLE = (State.STUCK, State.FAILED, State.DEAD_LETTERED, State.ORPHANED, State.LATE)
 NOTES_SHOWN = 8
+PASTED = 300  # characters of sources in a command that the report proposes
+HEADLINE = 200  # characters; a longer one is no headline
 
 
 def render(analysis: Analysis, context: Context) -> str:
@@ -54,13 +56,13 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
         lines += style.wrap(f"Nothing wrong in {count(total, 'workflow instance')}: "
                             f"{states_line(states)}.", f"{calm} ", "  ")  # fmt: skip
     if groups:
-        lines += style.wrap(f"Worst: {prose(groups[0].worst.message, 300)}", "  ")
+        lines += style.wrap(f"Worst: {_briefly(groups[0].worst.message)}", "  ")
     return lines
 
 
 def _title(analysis: Analysis, context: Context) -> list[str]:
     style = context.style
-    title = _sources(analysis.recording.intake.sources) or "no source"
+    title = _sources(analysis.recording.intake.sources, context.sources) or "no source"
     if analysis.recording.spans.height:
         title += f" · as of {moment(analysis.as_of_ns)}"
     lines = style.wrap(style.own(title), style.own("choreoscope · "), "  ")
@@ -71,9 +73,19 @@ def _title(analysis: Analysis, context: Context) -> list[str]:
     return lines
 
 
-def _sources(sources: tuple[str, ...]) -> str:
-    """File names without their folders where that keeps the title on a line."""
-    return joined((s if len(s) <= 40 else os.path.basename(s) or s for s in sources), 3)
+def _sources(read: tuple[str, ...], typed: tuple[str, ...]) -> str:
+    """What the user named, and how many files that was; without folders where it gets long."""
+    names = [s.rstrip("/") or s for s in typed] or list(read)
+    shown = joined((s if len(s) <= 40 else os.path.basename(s) or s for s in names), 3)
+    return f"{shown} ({count(len(read), 'file')})" if typed and len(read) > len(typed) else shown
+
+
+def _briefly(message: str) -> str:
+    """The message without its last clauses where it is long: the findings tell it in full."""
+    said = message
+    while len(said) > HEADLINE and "; " in said:
+        said = said.rpartition("; ")[0]
+    return prose(said, HEADLINE + 40) + ("" if said == message else " …")
 
 
 def _kinds(groups: list[Group]) -> str:
@@ -95,7 +107,9 @@ def data_quality(analysis: Analysis, context: Context) -> list[str]:
     )
     lines = [style.heading("DATA", " · ".join(facts))]
     warn, note = style.paint(style.pick(("▲", "!")), "yellow"), style.own("·")
-    problems = _lost(analysis) + _notes(analysis)
+    # Warnings come last: a folder full of other files must not hide what matters more.
+    warnings = [prose(warning) for warning in recording.intake.warnings]
+    problems = _lost(analysis) + _notes(analysis) + warnings
     for text in problems[:NOTES_SHOWN]:
         lines += style.wrap(text, f"  {warn} ", "    ")
     lines += [f"    {line}" for line in more(len(problems) - NOTES_SHOWN, "note", " on the data")]
@@ -119,7 +133,7 @@ def _lost(analysis: Analysis) -> list[str]:
         lines.append(f"{lost} of the input could not be read: {', '.join(reasons)}{place}")
     if intake.conflicts:
         lines.append(f"{count(intake.conflicts, 'span id')} came again with other content")
-    return lines + [prose(warning) for warning in intake.warnings]
+    return lines
 
 
 def _notes(analysis: Analysis) -> list[str]:
@@ -162,10 +176,12 @@ def findings(analysis: Analysis, context: Context) -> list[str]:
 
 def _show_command(analysis: Analysis, context: Context) -> str:
     sources = context.sources or analysis.recording.intake.sources
-    usable = all(s.isprintable() and len(s) < 60 and s != "-" for s in sources)
-    if 1 <= len(sources) <= 2 and usable:
-        return escape(f"choreoscope show {shlex.join(sources)} --instance")
-    return "choreoscope show SOURCE... --instance"
+    options = shlex.join(context.options)
+    tail = f" {options} --instance" if options and options.isprintable() else " --instance"
+    usable = all(s.isprintable() and s != "-" for s in sources)
+    if sources and usable and len(" ".join(sources)) <= PASTED:
+        return escape(f"choreoscope show {shlex.join(sources)}{tail}")
+    return escape(f"choreoscope show SOURCE...{tail}")
 
 
 def workflows(analysis: Analysis, context: Context) -> list[str]:

@@ -145,9 +145,9 @@ def _brief(group: Group, style: Style) -> str:
     glyph = style.paint(
         style.pick(SEVERITY_GLYPHS[group.worst.severity]), SEVERITY_COLOURS[group.worst.severity]
     )
-    room = max(style.width - 34, 20)
+    room = max(style.width - 35, 20)
     kind = style.cell(group.kind, 22)
-    return f"{glyph} {kind} {group.instances:>7,} {style.cell(group.worst.message, room)}"
+    return f"{glyph} {kind} {group.instances:>7,}× {style.cell(group.worst.message, room)}"
 
 
 def _labelled(style: Style, label: str, text: str, *, wrap: bool = True) -> list[str]:

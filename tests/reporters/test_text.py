@@ -141,3 +141,24 @@ def test_days_of_waiting_are_folded() -> None:
     axis = fit([(0, 40 * MS), (3 * day, 3 * day + 60 * MS)], None, 60)
     assert "//3d//" in axis.ruler(3 * day)
     assert axis.bar(0, 40 * MS, "#").count("#") > 10
+
+
+def test_the_headline_is_short_and_the_finding_whole() -> None:
+    message = "payments: capture did not happen" + "; nor did the next long step of it" * 12
+    finding = stuck_finding("a", message=message)
+    text = render(build([order("a", "stuck")], findings=(finding,)), Context())
+    headline = " ".join(text.partition("DATA")[0].split())
+    told = " ".join(text.partition("FINDINGS")[2].split())
+    assert headline.endswith("of it …")
+    assert message.count(";") > headline.count(";") > 0
+    assert message in told
+
+
+def test_junk_in_a_folder_does_not_hide_what_matters() -> None:
+    analysis = build([order("a")], data_notes=(DataNote("missing-parents", "3 missing parents"),))
+    warnings = tuple(f"f{number}.md was left out: it holds no traces" for number in range(40))
+    intake = replace(analysis.recording.intake, warnings=warnings)
+    recording = replace(analysis.recording, intake=intake)
+    text = render(replace(analysis, recording=recording), Context())
+    assert "3 missing parents" in text
+    assert "+33 more notes on the data" in text

@@ -91,7 +91,9 @@ def _report(
     renderers = {reporter.name: reporter.render for reporter in REPORTERS}
     for output in planned:
         style = style_for(sys.stdout) if output.path == "-" else Style()
-        context = Context(style, request.where, whole.instances.height, request.sources)
+        context = Context(
+            style, request.where, whole.instances.height, request.sources, request.options
+        )
         write(output.path, renderers[output.format](analysis, context))
 
 
