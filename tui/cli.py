@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 from tui.exits import Exit, Stop
+from tui.interrupt import insist, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("schema", "tui.commands.schema", "Print the JSON Schema of the JSON report."),
     Entry("doctor", "tui.commands.doctor", "Say what this installation and terminal can do."),
 )
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 EPILOG = """\b
 Examples:
@@ -59,6 +63,19 @@ class LazyGroup(click.Group):
                 command: click.Command = import_module(entry.module).command
                 return command
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, and with the nearest name where there is no such command."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            names = self.list_commands(ctx)
+            near = get_close_matches(args[0], names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            ctx.fail(f"no such command {args[0][:100]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands' help lines, without importing the commands."""
@@ -96,15 +113,22 @@ def group(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs one command and exits with the code that `tui.exits` documents."""
     _prepare_streams()
+    insist()
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if sys.stdout is None:
+        _complain("standard output is closed; name a file, or /dev/null")
+        return Exit.USAGE
     try:
         code: Any = group.main(arguments, prog_name="choreoscope", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
     except click.ClickException as error:
         _safe_show(error)
         return Exit.USAGE
@@ -112,13 +136,14 @@ def run(arguments: list[str] | None = None) -> int:
         _complain(stop.message)
         return stop.code
     except (click.Abort, KeyboardInterrupt):
+        taken()
         _complain("interrupted")
         return Exit.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # click exits by itself where a pipe breaks in its hands
         _abandon_stdout()
         return 128 + signal.SIGPIPE
     except Exception as error:
-        return _crash(error)
+        return _no_room(error) or _crash(error)
 
 
 def _safe_show(error: click.ClickException) -> None:
@@ -135,6 +160,15 @@ def _safe_show(error: click.ClickException) -> None:
 
 def _complain(message: str) -> None:
     click.echo(f"choreoscope: {message}", err=True)
+
+
+def _no_room(error: Exception) -> Exit | None:
+    """USAGE where standard output takes no more, as on a full disk; no defect of ours."""
+    if not isinstance(error, OSError) or error.errno not in FULL or error.filename is not None:
+        return None
+    _abandon_stdout()
+    _complain(f"cannot write to standard output: {error.strerror}")
+    return Exit.USAGE
 
 
 def _crash(error: Exception) -> Exit:

@@ -55,13 +55,24 @@ def parse_threshold(text: str) -> Threshold:
         )
     name, sign, number, unit = match.groups()
     name = name if name.startswith("findings.") else name.replace("-", "_")
-    if name not in METRICS and not re.fullmatch(r"findings\.[a-z-]+", name):
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, METRICS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METRICS)}"
-        raise click.UsageError(f"--threshold: unknown figure {name!r}; {hint}")
+    _check_figure(name)
     return Threshold(text.strip(), name, sign, float(number) / (100 if unit else 1))
+
+
+def _check_figure(name: str) -> None:
+    """A misspelt figure would be 0 for ever, and its gate always green."""
+    from analyzer.reporters.groups import COUPLING_KINDS, DATA_KINDS, INSTANCE_KINDS
+
+    known = [f"findings.{kind}" for kind in sorted(INSTANCE_KINDS | COUPLING_KINDS | DATA_KINDS)]
+    if not name.startswith("findings."):
+        known = list(METRICS)
+    if name in known:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    raise click.UsageError(f"--threshold: unknown figure {name!r}; {hint}")
 
 
 def measure(analysis: Analysis, metric: str) -> float:
