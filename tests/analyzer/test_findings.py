@@ -20,8 +20,8 @@ SECOND = 10**9
 @cache
 def analysed(fault: str) -> tuple[Analysis, Analysis] | None:
     """A simulated system with that fault; and the same from shuffled lines."""
-    share = {"skew": 2.0, "sampling": 0.5, "context-lost": 0.3}.get(fault, 0.2)
-    for system in ("electronics", "order", "hotel", "exit"):
+    share = {"skew": 2.0, "sampling": 0.5, "broken-propagation": 1.0}.get(fault, 0.2)
+    for system in ("electronics", "order", "exit", "login", "recommendations"):
         try:
             scenario = Scenario(system, 60, 11, {fault: share}, "link")
         except ScenarioError:
