@@ -13,7 +13,7 @@ from analyzer.finding import Cause, Severity, State
 from analyzer.roles import Role
 
 OPEN_FACTOR = 3
-OPEN_FLOOR_NS = 1_000_000_000
+OPEN_FLOOR_NS = 5_000_000_000  # clocks differ by seconds
 UNINSTRUMENTED = 0.8  # share of a label without a parent from which on nobody emits the parent
 
 
