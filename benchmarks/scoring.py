@@ -106,7 +106,11 @@ def _owners(
     for row, vote in zip(rows, votes, strict=True):
         owners = [by_trace[trace] for trace in _strings(row["trace_ids"]) if not vote]
         vote.update(index for one in owners if len(one) == 1 for index in one)
-    return [min(v, key=lambda index, v=v: (-v[index], index)) if v else None for v in votes]
+    return [_winner(vote) for vote in votes]
+
+
+def _winner(vote: Counter[int]) -> int | None:
+    return min(vote, key=lambda index: (-vote[index], index), default=None)
 
 
 def _strings(value: object) -> list[str]:

@@ -87,7 +87,7 @@ def main() -> None:
 
     def timed(what: str, query: str, **given: Any) -> list[tuple[Any, ...]]:
         before = time.process_time()
-        rows = base.execute(query, given or None).fetchall()
+        rows: list[tuple[Any, ...]] = base.execute(query, given or None).fetchall()
         laps[what] = round(time.process_time() - before, 3)
         return rows
 
