@@ -60,3 +60,18 @@ def deal(seed: int, chunk: int, count: int) -> list[Dice]:
     uniforms = generator.random((count, DRAWN)).tolist()
     normals = generator.standard_normal((count, DRAWN)).tolist()
     return [Dice((seed, 2, chunk, i), uniforms[i], normals[i]) for i in range(count)]
+
+
+class Ids:
+    """Hex digits by chance, cut from blocks."""
+
+    def __init__(self, seed: int, chunk: int) -> None:
+        self._generator = np.random.default_rng((seed, 3, chunk))
+        self._block, self._at = "", 0
+
+    def take(self, digits: int) -> str:
+        """That many digits; never all zero for 16 and more, as good as surely."""
+        if self._at + digits > len(self._block):
+            self._block, self._at = self._generator.bytes(1 << 16).hex(), 0
+        self._at += digits
+        return self._block[self._at - digits : self._at]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 SECOND = 1_000_000_000
+MS = SECOND // 1000
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import numpy as np
-
-from collectors.simulate.flows import SECOND
+from collectors.simulate.case import Act, Case
+from collectors.simulate.dice import Ids
+from collectors.simulate.flows import MS, SECOND
 from collectors.simulate.otlp import (
     Event,
     KeyValue,
@@ -22,7 +22,6 @@ from collectors.simulate.otlp import (
     number,
     text,
 )
-from collectors.simulate.play import MS, Act, Case
 from collectors.simulate.vocabulary import WRITES_FLAGS, Template, Vocabulary
 from collectors.simulate.world import World
 
@@ -58,7 +57,7 @@ class Renderer:
 
     def render(self, chunk: int, cases: list[Case]) -> Iterator[Request]:
         """The requests of one chunk; fills in what the truth has to know of each case."""
-        self.ids = _Ids(self.scenario.seed, chunk)
+        self.ids = Ids(self.scenario.seed, chunk)
         self._number_messages(cases)
         receives = self._receives(cases) if self.shape == "batch" else {}
         loops: dict[tuple[str, int], Act] = {}
@@ -290,18 +289,3 @@ def _exception(act: Act, shift: int) -> tuple[Event, ...]:
         return ()
     attributes = (text("exception.type", "HandlerError"), text("exception.message", act.error))
     return (Event(str(act.end + shift), "exception", attributes),)
-
-
-class _Ids:
-    """Hex digits by chance, cut from blocks."""
-
-    def __init__(self, seed: int, chunk: int) -> None:
-        self._generator = np.random.default_rng((seed, 3, chunk))
-        self._block, self._at = "", 0
-
-    def take(self, digits: int) -> str:
-        """That many digits; never all zero for 16 and more, as good as surely."""
-        if self._at + digits > len(self._block):
-            self._block, self._at = self._generator.bytes(1 << 16).hex(), 0
-        self._at += digits
-        return self._block[self._at - digits : self._at]

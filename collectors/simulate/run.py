@@ -15,9 +15,10 @@ from typing import IO, cast
 import msgspec
 import zstandard
 
+from collectors.simulate.case import Case
 from collectors.simulate.dice import deal
 from collectors.simulate.otlp import Request, to_json, to_protobuf, varint
-from collectors.simulate.play import Case, Play
+from collectors.simulate.play import Play
 from collectors.simulate.render import Renderer
 from collectors.simulate.scenario import Scenario, ScenarioError
 from collectors.simulate.truth import Header, Truth, tell

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import msgspec
 
+from collectors.simulate.case import Case, Spot
 from collectors.simulate.faults import FAULTS, Fault
 from collectors.simulate.flows import SECOND
-from collectors.simulate.play import Case, Spot
 from collectors.simulate.world import World
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
+from collectors.simulate.case import Act
 from collectors.simulate.otlp import KeyValue, Resource, Scope, number, text
-from collectors.simulate.play import Act
 from collectors.simulate.scenario import Scenario
 
 LANGUAGES: Final = ("python", "java", "nodejs", "dotnet")

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from collectors.simulate.case import Act, Case, Message
 from collectors.simulate.dice import Dice, Usual
-from collectors.simulate.flows import DAY, HOUR, SECOND, Call, Flow, Step
-from collectors.simulate.play import MS, Act, Case, Message, Play
+from collectors.simulate.flows import DAY, HOUR, MS, SECOND, Call, Flow, Step
+from collectors.simulate.play import Play
 from collectors.simulate.scenario import Scenario, ScenarioError
 
 EPOCH_NS: Final = 1_772_438_400 * SECOND  # 2026-03-02T08:00:00Z, a Monday
