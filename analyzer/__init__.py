@@ -25,7 +25,7 @@ def analyze(
 
     `as_of_ns`: the point in time to judge at; by default the recording's own latest end.
     `keys`: business keys that join traces, "order.id" or "order.id=app.order_id,orderId".
-    Raises `collectors.SourceError`, `analyzer.keys.KeySyntaxError`.
+    Raises `collectors.SourceError`, `analyzer.stitching.keys.KeySyntaxError`.
     """
     from analyzer.pipeline import analyze_recording
     from collectors.recording import Recording

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, Ints, ints, jump, words
-from analyzer.evidence import Tier
-from analyzer.index import SpanIndex, break_cycles
-from analyzer.roles import Role
-from analyzer.step_table import StepTable
-from analyzer.stitch import Stitching
+from analyzer.steps.table import StepTable
+from analyzer.stitching.evidence import Tier
+from analyzer.stitching.index import SpanIndex, break_cycles
+from analyzer.stitching.roles import Role
+from analyzer.stitching.stitch import Stitching
 from collectors.recording import Recording
 
 

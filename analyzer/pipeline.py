@@ -8,11 +8,9 @@ import numpy as np
 import polars as pl
 
 from analyzer import coupling
-from analyzer.absence import judged_absences
 from analyzer.analysis import Analysis, DataNote
 from analyzer.codes import Flags, Ints, ints
 from analyzer.context import Context
-from analyzer.data_quality import data_findings, data_notes, silent_callees
 from analyzer.detection import Detection
 from analyzer.detectors.awaited import awaited
 from analyzer.detectors.compensation import compensation, suggested_pairs
@@ -22,18 +20,21 @@ from analyzer.detectors.failed import failed
 from analyzer.detectors.identity import identity_conflict
 from analyzer.detectors.orphaned import orphaned
 from analyzer.detectors.unconsumed import unconsumed
-from analyzer.flow import followed, label_services, learn
-from analyzer.index import build_index
-from analyzer.instances import facts, with_states
-from analyzer.keys import KeyCandidate, discover, parse_keys
-from analyzer.labels import label_table
-from analyzer.naming import component_ids, instance_names
-from analyzer.render import findings
-from analyzer.roles import roles
-from analyzer.steps import build_steps, edge_frame, step_frame
-from analyzer.stitch import stitch
-from analyzer.watermark import clocks_ahead, watermark
-from analyzer.workflows import workflows
+from analyzer.expectation.absence import judged_absences
+from analyzer.expectation.flow import followed, label_services, learn
+from analyzer.expectation.watermark import clocks_ahead, watermark
+from analyzer.results.data_quality import data_findings, data_notes, silent_callees
+from analyzer.results.instances import facts, with_states
+from analyzer.results.naming import component_ids, instance_names
+from analyzer.results.render import findings
+from analyzer.results.workflows import workflows
+from analyzer.steps.build import build_steps, edge_frame, step_frame
+from analyzer.stitching.index import build_index
+from analyzer.stitching.key_discovery import KeyCandidate, discover
+from analyzer.stitching.keys import parse_keys
+from analyzer.stitching.labels import label_table
+from analyzer.stitching.roles import roles
+from analyzer.stitching.stitch import stitch
 from collectors.recording import Recording
 
 Progress = Callable[[str], None]
@@ -52,7 +53,7 @@ def analyze_recording(
 
     `keys`: business keys, "order.id" or "order.id=app.order_id,orderId"; "auto" accepts the
     discovered ones. `wall_ns` only keeps spans of the future from moving the watermark.
-    Raises `analyzer.keys.KeySyntaxError`.
+    Raises `analyzer.stitching.keys.KeySyntaxError`.
     """
     tell = progress or (lambda _: None)
     tell("stitching")

@@ -37,7 +37,7 @@ def test_the_contract_can_fail(tmp_path: Path) -> None:
     (tmp_path / "collectors" / "bad.py").write_text("import analyzer\n")
     declared = (ROOT / "pyproject.toml").read_text()
     start = declared.index("[tool.importlinter]")
-    stop = declared.index("[tool.", declared.index("layers ="))
+    stop = declared.index("[[tool.", declared.index("layers ="))  # the first contract alone
     (tmp_path / "pyproject.toml").write_text(declared[start:stop])
     done = lint(tmp_path / "pyproject.toml")
     assert done.returncode == 1

@@ -91,7 +91,7 @@ def _read(sources: tuple[str, ...]) -> Any:
 
 def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
     from analyzer import analyze
-    from analyzer.keys import KeySyntaxError
+    from analyzer.stitching.keys import KeySyntaxError
 
     try:
         with stages() as stage:

@@ -10,7 +10,7 @@ from analyzer.detection import Detection, Row, Words, nothing, span_evidence, ve
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Severity, State
-from analyzer.roles import Role
+from analyzer.stitching.roles import Role
 
 # Names that brokers and frameworks give: Kafka Connect and Spring (-dlt, .DLT), SQS and RabbitMQ
 # (.dlq, -dead-letter), MassTransit and NServiceBus (_error, error), Service Bus ($DeadLetterQueue).

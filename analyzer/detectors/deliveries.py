@@ -11,7 +11,7 @@ from analyzer.detection import Detection, Row, Words, nothing, span_evidence, ve
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural, spell
 from analyzer.finding import Cause, Severity
-from analyzer.roles import Role
+from analyzer.stitching.roles import Role
 
 STORM = 5  # attempts
 ALWAYS = 0.5  # share of messages with two successes from which on it is how the system works

@@ -13,8 +13,8 @@ from analyzer.detection import Detection, Row, Words, nothing, verdicts
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Evidence, Severity, State
-from analyzer.roles import Role
-from analyzer.step_table import StepTable
+from analyzer.steps.table import StepTable
+from analyzer.stitching.roles import Role
 from collectors.schema import Kind, Status
 
 RETRY_PATIENCE = 3  # times the longest pause between attempts that was seen

@@ -8,7 +8,7 @@ from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, verdicts
 from analyzer.duration import plural
 from analyzer.finding import Cause, Evidence, Severity
-from analyzer.keys import contradictions
+from analyzer.stitching.key_discovery import contradictions
 
 
 def identity_conflict(context: Context) -> Detection:

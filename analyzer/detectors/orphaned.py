@@ -10,7 +10,7 @@ from analyzer.detection import Detection, Row, Words, nothing, span_evidence, ve
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Severity, State
-from analyzer.roles import Role
+from analyzer.stitching.roles import Role
 
 OPEN_FACTOR = 3
 OPEN_FLOOR_NS = 5_000_000_000  # clocks differ by seconds

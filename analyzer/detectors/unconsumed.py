@@ -11,7 +11,7 @@ from analyzer.detectors.dead_letters import DEAD_LETTER
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Severity, State
-from analyzer.roles import Role
+from analyzer.stitching.roles import Role
 
 
 def unconsumed(context: Context) -> Detection:

@@ -9,8 +9,8 @@ import pytest
 
 from analyzer import analyze
 from analyzer.analysis import Analysis
+from analyzer.expectation.watermark import FUTURE_NS
 from analyzer.finding import Finding, State
-from analyzer.watermark import FUTURE_NS
 from collectors.simulate import FAULTS, Scenario, ScenarioError, simulate, to_json
 from tests.support.spans import COUPLING, recorded
 

@@ -15,10 +15,10 @@ from scipy.stats import binomtest
 
 from analyzer import codes
 from analyzer.codes import combine, encode, jump, look_up, trace_codes
-from analyzer.flow import burst, runs_p_value, wilson
-from analyzer.index import break_cycles
-from analyzer.stitch import components
-from analyzer.watermark import FUTURE_NS, watermark
+from analyzer.expectation.flow import burst, runs_p_value, wilson
+from analyzer.expectation.watermark import FUTURE_NS, watermark
+from analyzer.stitching.index import break_cycles
+from analyzer.stitching.stitch import components
 from collectors import schema
 from collectors.schema import Quality
 

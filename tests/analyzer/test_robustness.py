@@ -12,11 +12,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from analyzer import analyze, labels
+from analyzer import analyze
 from analyzer.analysis import EDGES, INSTANCES, SERVICE_EDGES, SERVICES, STEPS, Analysis
-from analyzer.labels import OTHER
 from analyzer.reporters import json, text
 from analyzer.reporters.context import Context
+from analyzer.stitching import labels
+from analyzer.stitching.labels import OTHER
 from collectors import read, schema
 from collectors.recording import Recording, empty_recording
 from collectors.schema import Quality

@@ -11,7 +11,7 @@ from analyzer.context import Context
 from analyzer.detectors.identity import quarantine_note
 from analyzer.duration import plural, spell, verb
 from analyzer.finding import Cause, Finding, Severity
-from analyzer.roles import Role
+from analyzer.stitching.roles import Role
 from collectors.schema import Kind, Quality
 
 SKEW_NS = 10_000_000  # less is the rounding of clocks and emitters

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, Ints, flags, ints
-from analyzer.index import SpanIndex
+from analyzer.stitching.index import SpanIndex
 from collectors.schema import Kind
 
 

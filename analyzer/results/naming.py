@@ -9,11 +9,11 @@ import polars as pl
 
 from analyzer.codes import Flags, Ints, Words, distinct, ints, mix, words
 from analyzer.context import hex_strings, trace_hexes
-from analyzer.evidence import Tier
-from analyzer.index import SpanIndex
-from analyzer.roles import Role
-from analyzer.step_table import StepTable
-from analyzer.stitch import Stitching
+from analyzer.steps.table import StepTable
+from analyzer.stitching.evidence import Tier
+from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.roles import Role
+from analyzer.stitching.stitch import Stitching
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 

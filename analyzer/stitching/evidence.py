@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, Ints, ints
-from analyzer.index import SpanIndex
-from analyzer.roles import Role
+from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.roles import Role
 
 MAX_SKEW_NS = 60 * 10**9  # a consumer this much before its producer is another message
 UNIQUE_ID = 16  # characters: ids this long are taken as unique over destinations

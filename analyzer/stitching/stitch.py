@@ -11,10 +11,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from analyzer.codes import Flags, Ints, distinct, encode, ints, jump
-from analyzer.evidence import Evidence, Tier, message_evidence
-from analyzer.index import SpanIndex
-from analyzer.keys import Conflict, Key, KeyValues, key_values
-from analyzer.roles import Role
+from analyzer.stitching.evidence import Evidence, Tier, message_evidence
+from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.keys import Conflict, Key, KeyValues, key_values
+from analyzer.stitching.roles import Role
 from collectors.recording import Recording
 from collectors.schema import Kind
 

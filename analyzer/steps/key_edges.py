@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, ints
-from analyzer.evidence import MAX_SKEW_NS, Tier
-from analyzer.index import SpanIndex
-from analyzer.roles import Role
-from analyzer.step_table import StepTable
+from analyzer.steps.table import StepTable
+from analyzer.stitching.evidence import MAX_SKEW_NS, Tier
+from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.roles import Role
 
 
 def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> StepTable:

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Ints, encode
-from analyzer.evidence import Tier
-from analyzer.roles import Role
-from analyzer.step_table import StepTable
+from analyzer.steps.table import StepTable
+from analyzer.stitching.evidence import Tier
+from analyzer.stitching.roles import Role
 
 MIN_SEEN = 2  # times a step must have followed before anybody expects it
 MIN_SHARE = 0.5  # of the opportunities

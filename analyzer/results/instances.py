@@ -12,9 +12,9 @@ from analyzer.analysis import INSTANCES
 from analyzer.codes import Ints, combine, distinct, first_rows, ints
 from analyzer.context import Context, trace_hexes
 from analyzer.detection import STATE_ORDER, Detection
-from analyzer.evidence import Tier
 from analyzer.finding import State
-from analyzer.naming import variants
+from analyzer.results.naming import variants
+from analyzer.stitching.evidence import Tier
 from collectors.schema import Quality, Status
 
 

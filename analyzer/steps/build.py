@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, Ints, flags, ints, jump
-from analyzer.evidence import CONFIDENCE, Evidence, Tier
-from analyzer.index import SpanIndex
-from analyzer.key_edges import with_key_edges
-from analyzer.roles import Role, plain_receive
-from analyzer.step_table import StepTable
-from analyzer.stitch import Stitching
+from analyzer.steps.key_edges import with_key_edges
+from analyzer.steps.table import StepTable
+from analyzer.stitching.evidence import CONFIDENCE, Evidence, Tier
+from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.roles import Role, plain_receive
+from analyzer.stitching.stitch import Stitching
 from collectors.schema import Status
 
 EMPTY_PAIR_NS = 1_000_000  # timestamps of some emitters are rounded to milliseconds

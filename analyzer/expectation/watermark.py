@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from analyzer.codes import Ints, ints
-from analyzer.step_table import StepTable
+from analyzer.steps.table import StepTable
 from collectors.schema import Quality
 
 FUTURE_NS = 300 * 10**9  # clocks may run this much ahead of the one that reads

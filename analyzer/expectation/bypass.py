@@ -7,8 +7,8 @@ import polars as pl
 
 from analyzer.codes import ints
 from analyzer.context import Context
-from analyzer.evidence import MAX_SKEW_NS
-from analyzer.roles import Role
+from analyzer.stitching.evidence import MAX_SKEW_NS
+from analyzer.stitching.roles import Role
 
 
 def without_bypassed(context: Context, frame: pl.DataFrame) -> pl.DataFrame:

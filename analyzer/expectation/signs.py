@@ -1,0 +1,170 @@
+"""Signs of why a step is absent: a silent consumer, a crash, a lost context, another way."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from analyzer.codes import Flags, Ints, ints
+from analyzer.context import Context
+
+DARK_RUN = 3  # messages missed in a row
+DARK_FACTOR = 3.0  # times the 99th percentile of the usual pauses
+MAX_ALONE = 2  # unlinked steps for each absence
+
+
+def with_dark(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Mark absences that lie in a pause of the consumer: DARK_RUN messages or more missed in a
+    row, in a silence far longer than the consumer's usual ones."""
+    table = context.table
+    dark = np.zeros(len(frame), dtype=np.bool_)
+    since = np.full(len(frame), -1, dtype=np.int64)
+    start, b, message = ints(frame["start"]), ints(frame["b"]), frame["message"].to_numpy()
+    for label in np.unique(b[message]).tolist():
+        mine = np.flatnonzero((b == label) & message)
+        seen = np.sort(table.start[table.label == label])
+        found, pause_start = _in_pause(seen, start[mine], context.now_ns)
+        dark[mine], since[mine] = found, pause_start
+    return frame.with_columns(dark=pl.Series(dark), dark_since_ns=pl.Series(since))
+
+
+def _in_pause(seen: Ints, missed: Ints, now: int) -> tuple[Flags, Ints]:
+    """(missed message lies in a silence, start of that silence) for one consumer step."""
+    bounds = np.concatenate([seen, [max(now, int(seen[-1]) if len(seen) else now)]])
+    at = np.searchsorted(seen, missed, "right")
+    following = bounds[np.minimum(at, len(seen))]
+    previous = np.where(at > 0, seen[np.maximum(at - 1, 0)], missed)
+    pauses = np.sort(np.diff(seen))[:-1]  # the longest may be the silence that is asked about
+    usual = float(np.quantile(pauses, 0.99)) if len(pauses) >= 5 else float("inf")
+    _, which, count = np.unique(at, return_inverse=True, return_counts=True)
+    pause = (following - previous).astype(np.float64)
+    return (count[which] >= DARK_RUN) & (pause > DARK_FACTOR * usual), previous
+
+
+def with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Count spans of the awaited service whose parent was never exported: those in the same
+    instance, else one group of them in a trace of its own that fits in time."""
+    rows = np.flatnonzero(context.index.missing_parent)
+    orphans = pl.DataFrame(
+        {
+            "instance": context.table.instance_of_row[rows],
+            "service": context.service[rows],
+            "at": context.start[rows],
+            "trace": context.index.trace[rows],
+        }
+    )
+    here = orphans.group_by("instance", "service").agg(crashed=pl.len().cast(pl.Int64))
+    frame = frame.join(here, on=["instance", "service"], how="left", maintain_order="left")
+    frame = frame.with_columns(pl.col("crashed").fill_null(0)).with_row_index("absence")
+    alone = orphans.join(frame.select("instance").unique(), on="instance", how="anti")
+    alone = alone.group_by("service", "trace").agg(
+        pl.col("at").min(), orphans=pl.len().cast(pl.Int64)
+    )
+    wanted = frame.filter((pl.col("crashed") == 0) & pl.col("message"))
+    matched = match_in_time(wanted.rename({"service": "key"}), alone.rename({"service": "key"}))
+    return (
+        frame.join(
+            matched.select("absence", "orphans"), on="absence", how="left", maintain_order="left"
+        )
+        .with_columns(crashed=pl.col("crashed") + pl.col("orphans").fill_null(0))
+        .drop("absence", "orphans")
+    )
+
+
+def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Pair absences one to one with events of the same `key` that came at `at`, between the
+    absence's `start` and its longest usual wait after it; first come, first served.
+
+    Returns `events` with the column `absence` of the partner, where there is one.
+    """
+    pairs: list[tuple[int, int]] = []
+    events = events.sort("key", "at").with_row_index("event")
+    for (key,), part in events.group_by("key", maintain_order=True):
+        mine = absences_.filter(pl.col("key") == key).sort("start", "absence")
+        starts, windows = mine["start"].to_list(), (mine["max_ns"] * 1.2).to_list()
+        numbers, position = mine["absence"].to_list(), 0
+        for event, at in part.select("event", "at").iter_rows():
+            while position < len(starts) and at - starts[position] > windows[position]:
+                position += 1
+            if position < len(starts) and starts[position] <= at:
+                pairs.append((event, numbers[position]))
+                position += 1
+    schema = {"event": pl.UInt32, "absence": pl.UInt32}
+    return events.join(pl.DataFrame(pairs, schema=schema, orient="row"), on="event")
+
+
+def with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Match absences one to one with steps of the awaited kind that nothing ties to a cause.
+
+    Where more of these stand alone than could be missed, standing alone is how they begin.
+    """
+    table = context.table
+    loose = np.flatnonzero((context.beginning & ~context.entered) | context.unlinked)
+    frame = frame.with_row_index("absence")
+    found = pl.DataFrame({"key": table.label[loose], "at": table.start[loose]})
+    missed = frame.group_by(key="b").agg(missed=pl.len())
+    consumes = pl.Series(context.unlinked[loose])
+    found = found.with_columns(consumes=consumes).join(missed, on="key")
+    alone = pl.len().over("key")
+    found = found.filter(pl.col("consumes") | (alone <= MAX_ALONE * pl.col("missed")))
+    wanted = frame.select("absence", "start", "max_ns", key="b")
+    matched = match_in_time(wanted, found)
+    total = found.group_by(b="key").agg(unlinked_total=pl.len())
+    return (
+        frame.with_columns(unlinked=pl.col("absence").is_in(matched["absence"].implode()))
+        .join(total, on="b", how="left", maintain_order="left")
+        .with_columns(pl.col("unlinked_total").fill_null(0))
+        .drop("absence")
+    )
+
+
+def with_alternatives(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Mark absences where another operation came that never comes together with the absent one:
+    an exclusive outcome (rejected instead of captured, an error page instead of a result), not
+    a step that was forgotten. Operations inside the step count as well as steps after it."""
+    frame = frame.with_row_index("absence")
+    inside = frame.filter(~pl.col("message")).select("absence", "step", "a", "b")
+    if inside.is_empty():
+        return frame.with_columns(alternative=pl.lit(False)).drop("absence")
+    pairs = _operations(context, inside["a"].unique())
+    here = inside.join(pairs.select("step", "c"), on="step")
+    wanted = here.select("a", "b", "c").unique()
+    of_a = pairs.join(wanted.select("a").unique(), on="a", how="semi")
+    with_c = of_a.join(wanted, on=["a", "c"])
+    present = of_a.select("step", b="c").with_columns(both=True)
+    together = (
+        with_c.join(present, on=["step", "b"], how="left")
+        .group_by("a", "b", "c")
+        .agg(alone=pl.col("both").is_null().sum(), both=pl.col("both").is_not_null().sum())
+    )
+    exclusive = together.filter(pl.col("both") <= 0.05 * (pl.col("alone") + pl.col("both")))
+    found = here.join(exclusive, on=["a", "b", "c"], how="semi")["absence"].unique()
+    return frame.with_columns(alternative=pl.col("absence").is_in(found.implode())).drop("absence")
+
+
+def _operations(context: Context, labels: pl.Series) -> pl.DataFrame:
+    """Columns step, a, c: labels of the steps after, and of the spans inside, each step whose
+    label is among `labels`."""
+    table = context.table
+    after = context.pairs.select("step", "a", c="b").filter(pl.col("a").is_in(labels.implode()))
+    wanted = np.zeros(len(context.labels), dtype=np.bool_)
+    wanted[ints(labels)] = True
+    inside = np.flatnonzero(context.owner >= 0)
+    inside = inside[wanted[table.label[context.owner[inside]]]]
+    inside = inside[table.row[context.owner[inside]] != inside]
+    step = context.owner[inside]
+    within = pl.DataFrame({"step": step, "a": table.label[step], "c": context.label[inside]})
+    return pl.concat([after, within.unique()]).unique(["step", "c"])
+
+
+def with_own_errors(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Errors that explain an absence: of the send, of the step before, of a span inside it."""
+    table, index = context.table, context.index
+    failed = ints(context.spans["status"]) == 2
+    below = np.zeros(len(failed), dtype=np.bool_)
+    below[index.parent[failed & (index.parent >= 0)]] = True
+    row = table.row[ints(frame["step"])]
+    own = pl.Series(failed[row] | below[row])
+    return frame.with_columns(
+        send_failed=pl.col("error") & pl.col("message"), errored=own & ~pl.col("message")
+    )

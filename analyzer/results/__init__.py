@@ -1,0 +1,1 @@
+"""From columns to answers: tables of instances and workflows, findings, notes on data."""

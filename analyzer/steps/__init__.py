@@ -1,0 +1,1 @@
+"""From spans to steps: the boundaries of services, and the causal edges between them."""

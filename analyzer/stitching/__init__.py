@@ -1,0 +1,1 @@
+"""Which spans belong to one business workflow instance, and by what evidence."""
