@@ -1,4 +1,4 @@
-"""Finds the files that a user named: files, folders, globs, standard input."""
+"""Finds what a user named: files, folders, globs, standard input, simulated systems."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STDIN = "-"
+SIMULATED = "sim:"
 
 
 class SourceError(Exception):
@@ -19,12 +20,17 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file to read, or standard input."""
+    """One file to read, standard input, or a simulated system."""
 
     name: str
-    path: Path | None  # None = standard input
+    path: Path | None  # None = standard input, or simulated
     size: int  # bytes; 0 where unknown
     chosen: bool  # named by the user, not found in a folder: it must be readable
+
+    @property
+    def simulated(self) -> bool:
+        """Whether `name` is the URI of a scenario."""
+        return self.path is None and self.name.startswith(SIMULATED)
 
 
 def resolve(sources: Sequence[str | Path]) -> list[Source]:
@@ -37,12 +43,15 @@ def resolve(sources: Sequence[str | Path]) -> list[Source]:
 
 
 def _identity(source: Source) -> str:
-    return STDIN if source.path is None else os.path.realpath(source.path)
+    return source.name if source.path is None else os.path.realpath(source.path)
 
 
 def _resolve(name: str) -> Iterator[Source]:
     if name == STDIN:
         yield Source("<stdin>", None, 0, True)
+        return
+    if name.startswith(SIMULATED):
+        yield _scenario(name)
         return
     if "\0" in name or not name:
         raise SourceError(f"{name!r} is no path; name a file, a folder, a glob or - for stdin")
@@ -55,6 +64,16 @@ def _resolve(name: str) -> Iterator[Source]:
         yield from _glob(name)
     else:
         raise SourceError(_missing(path))
+
+
+def _scenario(uri: str) -> Source:
+    from collectors.simulate.scenario import ScenarioError, parse  # as heavy as numpy
+
+    try:
+        parse(uri)
+    except ScenarioError as error:
+        raise SourceError(f"{uri}: {error}") from None
+    return Source(uri, None, 0, True)
 
 
 def _file(path: Path, *, chosen: bool) -> Source:

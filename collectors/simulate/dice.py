@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from math import exp
 from typing import Final
+from zlib import crc32
 
 import numpy as np
+
+from collectors.simulate.scenario import Scenario
 
 DRAWN: Final = 64  # of each kind for every instance at once; more are drawn one by one
 
@@ -65,8 +68,10 @@ def deal(seed: int, chunk: int, count: int) -> list[Dice]:
 class Ids:
     """Hex digits by chance, cut from blocks."""
 
-    def __init__(self, seed: int, chunk: int) -> None:
-        self._generator = np.random.default_rng((seed, 3, chunk))
+    def __init__(self, scenario: Scenario, chunk: int) -> None:
+        told = (scenario.system, scenario.style, scenario.shape, scenario.semconv, scenario.broker)
+        name = crc32(" ".join(told).encode())  # two scenarios of one seed may be read side by side
+        self._generator = np.random.default_rng((scenario.seed, 3, chunk, name))
         self._block, self._at = "", 0
 
     def take(self, digits: int) -> str:

@@ -57,7 +57,7 @@ class Renderer:
 
     def render(self, chunk: int, cases: list[Case]) -> Iterator[Request]:
         """The requests of one chunk; fills in what the truth has to know of each case."""
-        self.ids = Ids(self.scenario.seed, chunk)
+        self.ids = Ids(self.scenario, chunk)
         self._number_messages(cases)
         receives = self._receives(cases) if self.shape == "batch" else {}
         loops: dict[tuple[str, int], Act] = {}

@@ -18,6 +18,7 @@ SHAPES: Final = ("child", "link", "key", "batch")
 STYLES: Final = ("choreographed", "orchestrated")
 CONVENTIONS: Final = ("new", "old")
 BROKERS: Final = ("kafka", "rabbitmq", "sqs")
+MOST_INSTANCES: Final = 1_000_000_000
 KEYS: Final = ("all", "first", "none")
 
 _UNITS: Final = {
@@ -62,8 +63,10 @@ class Scenario:
         _member("semconv", self.semconv, CONVENTIONS)
         _member("broker", self.broker, BROKERS)
         _member("keys", self.keys, KEYS)
-        if self.instances < 1:
-            raise ScenarioError(f"instances is {self.instances}; it has to be 1 or more")
+        _within("instances", self.instances, 1, MOST_INSTANCES)
+        _within("seed", self.seed, 0, (1 << 64) - 1)
+        _within("gap_ns", self.gap_ns, 0, 365 * DAY)
+        _within("length_ns", self.length_ns, 0, 3650 * DAY)
         if self.target:
             _member("target", self.target, self.flow.services)
         _check_faults(self)
@@ -84,14 +87,18 @@ class Scenario:
         """The scenario as text that `parse` reads."""
         parts = [f"instances={self.instances}", f"seed={self.seed}"]
         if self.faults:
-            parts.append("faults=" + ",".join(f"{k}:{v:g}" for k, v in self.faults.items()))
+            parts.append("faults=" + ",".join(f"{k}:{_exact(v)}" for k, v in self.faults.items()))
         plain = Scenario(self.system)
         for name in ("shape", "style", "semconv", "broker", "keys", "target"):
             value = getattr(self, name)
             parts += [f"{name}={value}"] * (value != getattr(plain, name))
-        parts += [f"gap={self.gap_ns / SECOND:g}s"] * bool(self.gap_ns)
-        parts += [f"length={self.length_ns / SECOND:g}s"] * bool(self.length_ns)
+        parts += [f"gap={_exact(self.gap_ns / SECOND)}s"] * bool(self.gap_ns)
+        parts += [f"length={_exact(self.length_ns / SECOND)}s"] * bool(self.length_ns)
         return f"sim:{self.system}?{'&'.join(parts)}"
+
+
+def _exact(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
 
 
 def _member(what: str, value: str, names: Iterable[str]) -> None:
@@ -103,9 +110,18 @@ def _member(what: str, value: str, names: Iterable[str]) -> None:
     raise ScenarioError(f"unknown {what} {value!r}{hint} (valid: {', '.join(known)})")
 
 
+def _within(what: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        unit = 1 if not what.endswith("_ns") else DAY
+        word = f"{what.removesuffix('_ns')} is {value / unit:g}{' days' * (unit > 1)}"
+        raise ScenarioError(f"{word}; it has to be {least} or more, and {most // unit} at most")
+
+
 def _check_faults(scenario: Scenario) -> None:
     for name, value in scenario.faults.items():
         _member("fault", name, FAULTS)
+        if name == "skew" and not 0 < abs(value) <= 86_400:
+            raise ScenarioError(f"fault skew is {value:g}; it is seconds, up to a day")
         if name != "skew" and not 0 < value <= 1:
             raise ScenarioError(f"fault {name} is {value:g}; it is a share above 0 and up to 1")
         if not _possible(name, scenario.flow):
@@ -133,9 +149,12 @@ def parse(uri: str) -> Scenario:
     if scheme != "sim":
         raise ScenarioError(f"{uri!r} does not begin with 'sim:'")
     system, _, query = rest.partition("?")
-    values: dict[str, str] = dict(parse_qsl(query, keep_blank_values=True))
+    pairs = parse_qsl(query, keep_blank_values=True)
+    values: dict[str, str] = dict(pairs)
     for name in values:
         _member("parameter", name, _PARAMETERS)
+    if len(values) < len(pairs):
+        raise ScenarioError("a parameter stands there twice; each has one value")
     plain = {n: v for n, v in values.items() if n in _TEXTS}
     return Scenario(
         system=system or "order",
@@ -155,8 +174,8 @@ _PARAMETERS: Final = ("instances", "seed", "faults", "gap", "length", *_TEXTS)
 def _integer(name: str, value: str) -> int:
     try:
         return int(float(value)) if "e" in value else int(value)
-    except ValueError:
-        raise ScenarioError(f"{name}={value!r} is no whole number") from None
+    except (ValueError, OverflowError):
+        raise ScenarioError(f"{name}={value[:40]!r} is no whole number") from None
 
 
 def _faults(value: str) -> dict[str, float]:
@@ -166,6 +185,8 @@ def _faults(value: str) -> dict[str, float]:
             continue
         name, _, number = part.partition(":")
         _member("fault", name, FAULTS)
+        if name in found:
+            raise ScenarioError(f"fault {name} stands there twice; each has one number")
         try:
             found[name] = float(number or _DEFAULTS.get(FAULTS[name].number, 0.05))
         except ValueError:

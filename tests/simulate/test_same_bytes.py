@@ -15,12 +15,12 @@ from collectors.simulate import chunks, parse, to_json
 FOLDER = Path(__file__).resolve().parents[2] / "collectors" / "simulate"
 # Whoever changes what a seed means changes these, and says so in the changelog.
 DIGESTS = {
-    "sim:order?instances=40": "28ad6dc791c9a756",
-    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "ffae9ac84f321f29",
-    "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "f5862643bcc0555c",
-    "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "d39914481341e05b",
-    "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "fc3aac8471a57432",
-    "sim:login?instances=40&faults=hang:.2": "b334ddcd30dc081d",
+    "sim:order?instances=40": "36ddf359d11d1bd7",
+    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "a91445f160cd09f3",
+    "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "bb7bf9a1e1b2536f",
+    "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "9672f08a96bda5ac",
+    "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "74fc5494c306b30b",
+    "sim:login?instances=40&faults=hang:.2": "ab4e628b52982aa5",
 }
 
 

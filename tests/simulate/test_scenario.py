@@ -26,7 +26,7 @@ def test_a_uri_says_everything():
     st.integers(1, 10**7),
     st.integers(0, 2**63),
     st.sampled_from(["child", "link", "key", "batch"]),
-    st.sampled_from([{}, {"handler-error": 0.25}, {"in-flight": 0.125, "skew": 2.5}]),
+    st.sampled_from([{}, {"handler-error": 0.25}, {"in-flight": 1 / 3, "skew": 2.5}]),
 )
 def test_parse_reads_what_uri_writes(system, instances, seed, shape, faults):
     scenario = Scenario(system, instances, seed, faults, shape)
@@ -43,6 +43,15 @@ def test_parse_reads_what_uri_writes(system, instances, seed, shape, faults):
         ("sim:order?faults=lost:much", "'much' is no number"),
         ("sim:order?faults=lost:2", "it is a share above 0"),
         ("sim:order?instances=0", "has to be 1 or more"),
+        ("sim:order?instances=1e99", "1000000000 at most"),
+        ("sim:order?instances=1e999", "no whole number"),
+        ("sim:order?seed=-1", "has to be 0 or more"),
+        ("sim:order?gap=400d", "gap is 400 days; .* 365 at most"),
+        ("sim:order?length=9999999d", "3650 at most"),
+        ("sim:order?faults=skew:inf", "seconds, up to a day"),
+        ("sim:order?faults=lost:nan", "it is a share above 0"),
+        ("sim:order?seed=1&seed=2", "stands there twice"),
+        ("sim:order?faults=lost:0.1,lost:0.2", "stands there twice"),
         ("sim:order?instances=many", "no whole number"),
         ("sim:order?target=inventroy", "did you mean 'inventory'"),
         ("sim:order?gap=3y", "no duration"),
