@@ -9,7 +9,7 @@ from collectors.assemble import assemble
 from collectors.canonical import Part, canonical
 from collectors.decoders import otlp_lines
 from collectors.decoders.documents import DocumentReader
-from collectors.decoders.json_documents import MAX_DOCUMENT, is_document, pieces
+from collectors.decoders.json_documents import MAX_DOCUMENT, Text, is_document, pieces
 from collectors.decoders.zipkin import ZipkinSpans
 from collectors.formats import Format, detect, is_json
 from collectors.framing import Framing, Torn, messages
@@ -165,9 +165,7 @@ class _Reading:
             yield from otlp_lines.decode(texts, self._documents)
             yield from self._taken(POOL)
 
-    def _texts(
-        self, source: Source, stream: Stream, head: bytes
-    ) -> Iterator[list[tuple[bytes, Where]]]:
+    def _texts(self, source: Source, stream: Stream, head: bytes) -> Iterator[list[Text]]:
         if is_document(head):
             whole = stream.rest(MAX_DOCUMENT)
             for piece in pieces(whole, self.ledger, Where(source.name)):
@@ -175,4 +173,4 @@ class _Reading:
             return
         for block in blocks(stream):
             lines = enumerate(block.data.split(b"\n"), block.line)
-            yield [(line, Where(source.name, number)) for number, line in lines if line]
+            yield [Text(line, Where(source.name, number)) for number, line in lines if line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,15 @@ from collectors.ledger import Ledger, Where
 MAX_DOCUMENT = 2 << 30  # bytes
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _BLANKS = re.compile(r"[\s,]*")
+
+
+class Text(NamedTuple):
+    """A JSON text, and where it stands: in which place of the document it was cut from."""
+
+    text: bytes
+    where: Where
+    path: str = ""
+    first: int = 0  # which of the document's resourceSpans its first one is
 
 
 class _Jaeger(msgspec.Struct):
@@ -37,7 +47,7 @@ def is_document(head: bytes) -> bool:
     return False
 
 
-def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[tuple[bytes, Where]]:
+def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[Text]:
     """The parts of one document, or of several on end, each with the line it begins on."""
     rest, done = trimmed(text), 0
     offset = text.find(rest[:64]) if rest else 0
@@ -47,8 +57,7 @@ def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[tuple[bytes, W
         if end is None:
             yield from _salvaged(rest, line, ledger, where)
             return
-        for piece in _split(rest[:end]):
-            yield piece, Where(where.source, line)
+        yield from _split(rest[:end], Where(where.source, line))
         blank = len(rest[end:]) - len(rest[end:].lstrip(b"\0 \t\r\n"))
         done, rest = done + end + blank, rest[end + blank :]
 
@@ -65,37 +74,58 @@ def _end(text: bytes) -> int | None:
     return len(text)
 
 
-def _split(text: bytes) -> Iterator[bytes]:
+def _split(text: bytes, where: Where) -> Iterator[Text]:
+    """The elements of the list that the document is or holds; else all of it."""
     if text.startswith(b"["):
-        yield from map(bytes, msgspec.json.decode(text, type=list[msgspec.Raw]))
+        listed = msgspec.json.decode(text, type=list[msgspec.Raw])
+        for number, (piece, place) in enumerate(_placed(text, listed, where)):
+            yield Text(piece, place, f"[{number}]")
         return
     for shape, name in ((_Jaeger, "data"), (_Otlp, "resource_spans")):
         try:
-            found = getattr(msgspec.json.decode(text, type=shape), name)
+            listed = getattr(msgspec.json.decode(text, type=shape), name)
         except msgspec.DecodeError:
             continue
-        for raw in found:
-            yield bytes(raw) if name == "data" else b'{"resourceSpans":[%b]}' % bytes(raw)
+        if not listed and name == "data":  # perhaps an error reply: the whole tells
+            break
+        for number, (piece, place) in enumerate(_placed(text, listed, where)):
+            if name == "data":
+                yield Text(piece, place, f"data[{number}]")
+            else:
+                yield Text(b'{"resourceSpans":[%b]}' % piece, place, first=number)
         return
-    yield text
+    yield Text(text, where)
 
 
-def _salvaged(
-    text: bytes, line: int, ledger: Ledger, where: Where
+def _placed(
+    text: bytes, elements: list[msgspec.Raw], where: Where
 ) -> Iterator[tuple[bytes, Where]]:
+    """Each element with the line of the text that it begins on."""
+    line, at = where.line or 1, 0
+    for element in elements:
+        piece = bytes(element)
+        begin = text.find(piece, at)
+        line += text.count(b"\n", at, begin)
+        yield piece, Where(where.source, line)
+        line += piece.count(b"\n")
+        at = begin + len(piece)
+
+
+def _salvaged(text: bytes, line: int, ledger: Ledger, where: Where) -> Iterator[Text]:
     """The whole elements before the break, and one rejection that names its line."""
     whole = text.decode(errors="replace")
     decoder, position = json.JSONDecoder(), whole.find("[") + 1
     if not position:
         position = len(whole) if not whole.startswith("{") else 0
     wrap = b'{"resourceSpans":[%b]}' if "esourceSpans" in whole[:position] else b"%b"
-    detail = "the document ends or breaks here"
+    detail, number = "the document ends or breaks here", 0
     try:
         while position:
             position = _BLANKS.match(whole, position).end()  # type: ignore[union-attr]
             value, end = decoder.raw_decode(whole, position)
             at = line + whole.count("\n", 0, position)
-            yield wrap % json.dumps(value).encode(), Where(where.source, at)
+            yield Text(wrap % json.dumps(value).encode(), Where(where.source, at), first=number)
+            number += 1
             position = end
     except RecursionError:
         detail = "lists or objects are nested too deep"

@@ -14,9 +14,22 @@ MAX_NS = 2**63 - 1
 HEX = frozenset("0123456789abcdefABCDEF")
 
 
+SHOWN = 60  # characters of a value that a problem quotes
+
+
 def shown(value: object) -> str:
-    """A short quotation for a problem's detail."""
-    return repr(value)[:80]
+    """A value in a problem's detail: what stood there, and of what type where that is wrong."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        text = value if len(value) <= SHOWN else value[:SHOWN] + "…"
+        return json.dumps(text, ensure_ascii=False)
+    if isinstance(value, (list, Mapping)):
+        return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of {value.bit_length()} bits"
+    kind = "a boolean" if isinstance(value, bool) else "a number"
+    return f"{json.dumps(value, default=str)[:SHOWN]} ({kind})"
 
 
 def trace_id(value: object, *, short: bool = False) -> tuple[int, int]:
@@ -38,6 +51,8 @@ def parent_id(value: object, *, short: bool = False) -> int:
 
 
 def _hex(value: object, digits: int, short: bool, reason: str) -> int:
+    if value is None:
+        raise Rejected(reason, f"missing; {digits} hex digits are needed")
     if not isinstance(value, str) or not value or not HEX.issuperset(value):
         raise Rejected(reason, f"{shown(value)} is not {digits} hex digits")
     if len(value) > digits or (not short and len(value) != digits):
@@ -49,11 +64,13 @@ def _hex(value: object, digits: int, short: bool, reason: str) -> int:
 
 
 def integer(value: object, reason: str = "bad-integer") -> int:
-    """An integer written as a number or as a string, within 64 bits; never rounded."""
+    """An integer written as a number or as a string, within 64 bits. Never rounded."""
     if isinstance(value, str) and len(value) <= 20 and value.isascii():
         sign = value[:1] in ("-", "+")
         if value[sign:].isdigit():
             value = int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # JSON has one kind of number: 3.0 is 3
     if not isinstance(value, int) or isinstance(value, bool):
         raise Rejected(reason, f"{shown(value)} is not an integer")
     if not -(2**63) <= value < 2**64:
@@ -72,10 +89,24 @@ def time_ns(value: object) -> tuple[int, int]:
 
 
 def enum(value: object, names: Mapping[str, int]) -> int:
-    """An enum as its number or its name; 0 for what it does not know."""
-    if isinstance(value, str):
-        return names.get(value.upper(), 0) if not value.isdigit() else int(value[:3]) & 0xFF
-    return value if isinstance(value, int) and 0 <= value < 256 else 0
+    """An enum as its number or its name; 0 for a number it does not know. Raises Rejected."""
+    if value is None or value == "":
+        return 0
+    if isinstance(value, str) and not value.lstrip("-").isdecimal():
+        known = names.get(value.upper())
+        if known is None:
+            raise Rejected("bad-enum", f"{shown(value)} is no such name; {_right(value, names)}")
+        return known
+    number = integer(value, "bad-enum")
+    return number if 0 <= number < 256 else 0
+
+
+def _right(value: str, names: Mapping[str, int]) -> str:
+    """The name that was meant, or all there are."""
+    meant = [name for name in names if name.endswith(f"_{value.upper()}")]
+    if len(meant) == 1:
+        return f"write {names[meant[0]]} or {shown(meant[0])}"
+    return f"write {', '.join(names)} or its number"
 
 
 def double_text(value: float) -> str:

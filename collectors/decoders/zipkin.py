@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from collectors.decoders import scalars
+from collectors.decoders.members import BAD_TYPE, Object, an_object, items, take, text, within
 from collectors.ledger import Ledger, Rejected, Where
 from collectors.raw import Attribute, Builder
 from collectors.schema import Quality
@@ -15,7 +15,6 @@ from collectors.schema import Quality
 KINDS = {"CLIENT": 3, "SERVER": 2, "PRODUCER": 4, "CONSUMER": 5}
 MAX_US = scalars.MAX_NS // 1000
 
-Object = Mapping[str, Any]
 Key = tuple[tuple[int, int], int]  # trace, span id
 
 
@@ -122,19 +121,19 @@ def _add(span: _Span, halves: Mapping[Key, list[_Span]], builder: Builder) -> No
 
 
 def _read(span: Object) -> _Span:
-    start, no_start = _us(span.get("timestamp"))
-    duration, no_duration = _us(span.get("duration"))
+    start, no_start = take(span, ("timestamp",), _us)
+    duration, no_duration = take(span, ("duration",), _us)
     return _Span(
-        trace=scalars.trace_id(span.get("traceId"), short=True),
-        id=scalars.span_id(span.get("id"), short=True),
-        parent=scalars.parent_id(span.get("parentId"), short=True),
-        service=_service(span.get("localEndpoint")),
-        kind=KINDS.get(str(span.get("kind")).upper(), 0),
-        shared=span.get("shared") is True,
+        trace=take(span, ("traceId",), lambda value: scalars.trace_id(value, short=True)),
+        id=take(span, ("id",), lambda value: scalars.span_id(value, short=True)),
+        parent=take(span, ("parentId",), lambda value: scalars.parent_id(value, short=True)),
+        service=take(span, ("localEndpoint",), _service),
+        kind=take(span, ("kind",), _kind),
+        shared=take(span, ("shared",), _flag),
         start_ns=start,
         end_ns=min(start + duration, scalars.MAX_NS),
         quality=int(Quality.NO_END) if no_duration or no_start else 0,
-        name=scalars.plain_text(span.get("name"))[0],
+        name=take(span, ("name",), text) or "",
         tags=list(_tags(span)),
         annotations=list(_annotations(span)),
     )
@@ -150,23 +149,33 @@ def _us(value: object) -> tuple[int, bool]:
     return min(number, MAX_US) * 1000, False
 
 
+def _kind(value: object) -> int:
+    """A kind that Zipkin does not know is none. Raises Rejected."""
+    return KINDS.get((text(value) or "").upper(), 0)
+
+
+def _flag(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return value is True
+    raise Rejected(BAD_TYPE, f"{scalars.shown(value)} is neither true nor false")
+
+
 def _service(endpoint: object) -> str:
-    name = endpoint.get("serviceName") if isinstance(endpoint, Mapping) else None
-    return name if isinstance(name, str) else ""
+    return take(an_object(endpoint), ("serviceName",), text) or ""
 
 
 def _tags(span: Object) -> Iterator[Attribute]:
-    tags = span.get("tags")
-    if isinstance(tags, Mapping):
-        for key, value in tags.items():
-            yield (str(key), *scalars.plain_text(value))
-    remote = _service(span.get("remoteEndpoint"))
-    if remote and not (isinstance(tags, Mapping) and "peer.service" in tags):
+    tags = take(span, ("tags",), an_object)
+    for key, value in tags.items():
+        yield (str(key), *scalars.plain_text(value))
+    remote = take(span, ("remoteEndpoint",), _service)
+    if remote and "peer.service" not in tags:
         yield ("peer.service", remote, True)
 
 
 def _annotations(span: Object) -> Iterator[tuple[int, str]]:
-    listed = span.get("annotations")
-    for item in listed if isinstance(listed, list) else []:
-        if isinstance(item, Mapping):
-            yield _us(item.get("timestamp"))[0], scalars.plain_text(item.get("value"))[0]
+    for place, item in items(span, "annotations"):
+        try:
+            yield take(item, ("timestamp",), _us)[0], take(item, ("value",), text) or ""
+        except Rejected as bad:
+            raise within(place, bad) from bad
