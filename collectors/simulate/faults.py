@@ -95,7 +95,7 @@ FAULTS: dict[str, Fault] = {
         accepts=("late", "backlog"),
     ),
     "slow-fine": Fault(
-        "one handler takes 10 to 30 times as long as usual, then all is well",
+        "one handler takes 100 times as long as usual (10 times in a call), then all is well",
         "hop",
         accepts=("late",),
         synchronous=True,
@@ -168,8 +168,9 @@ FAULTS: dict[str, Fault] = {
         number="share of the recording",
     ),
     "broken-propagation": Fault(
-        "one consumer loses the context of this share of its messages",
+        "one consumer loses the context of its messages",
         "system",
+        number="share of its messages",
         states=("unknown", "waiting", "running", "orphaned"),
         accepts=("unconsumed-message", "broken-propagation", "orphaned"),
         causes=("context-broken",),

@@ -1,26 +1,19 @@
-"""Runs a scenario in bounded memory: chunk by chunk, as requests and truth or as files."""
+"""Runs a scenario in bounded memory: chunk by chunk, as requests and truth."""
 
 from __future__ import annotations
 
 import gc
-import gzip
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, cast
-
-import msgspec
-import zstandard
 
 from collectors.simulate.case import Case
 from collectors.simulate.dice import deal
-from collectors.simulate.otlp import Request, to_json, to_protobuf, varint
+from collectors.simulate.otlp import Request
 from collectors.simulate.play import Play
 from collectors.simulate.render import Renderer
-from collectors.simulate.scenario import Scenario, ScenarioError
+from collectors.simulate.scenario import Scenario
 from collectors.simulate.truth import Header, Truth, tell
 from collectors.simulate.world import CHUNK, World
 
@@ -31,6 +24,7 @@ class Chunk:
 
     requests: tuple[Request, ...]
     truth: tuple[Truth, ...]
+    played: int = 0  # instances, those without a span too
 
 
 def chunks(scenario: Scenario) -> Iterator[Chunk]:
@@ -42,7 +36,7 @@ def chunks(scenario: Scenario) -> Iterator[Chunk]:
             cases = _play(world, number, first)
             requests = tuple(renderer.render(number, cases))
             seen = [case for case in cases if case.spans]
-            chunk = Chunk(requests, tuple(tell(world, case) for case in seen))
+            chunk = Chunk(requests, tuple(tell(world, case) for case in seen), len(cases))
             _release(cases)
         yield chunk
 
@@ -114,9 +108,11 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.last_ns = 0
+        self.played = 0  # instances, those without a span too
 
     def add(self, chunk: Chunk) -> None:
         """Count one chunk."""
+        self.played += chunk.played
         self.counts["instances"] += len(chunk.truth)
         self.counts["spans"] += sum(request.spans for request in chunk.requests)
         self.counts.update(truth.state for truth in chunk.truth)
@@ -127,64 +123,3 @@ class Tally:
         counts = dict(sorted(self.counts.items()))
         unread = scenario.flow.unread
         return Header(scenario.uri, scenario.seed, self.last_ns, counts, unread)
-
-
-# -- files ------------------------------------------------------------------------------------
-
-
-def write(scenario: Scenario, path: str | Path) -> Header:
-    """Write the spans to `path` and the truth beside it, to `<path>.truth.jsonl`.
-
-    `.jsonl` and `.json` are OTLP JSON lines, `.pb` and `.binpb` are OTLP protobuf requests each
-    after its length as a varint; a further `.gz` or `.zst` compresses. ScenarioError for others.
-    """
-    path = Path(path)
-    encode = _encoder(path)
-    told = path.with_name(path.name + ".truth.jsonl")
-    body = told.with_name(told.name + ".part")
-    tally = Tally()
-    with ExitStack() as stack:
-        spans = stack.enter_context(_open(path))
-        truth = stack.enter_context(body.open("wb"))
-        for chunk in chunks(scenario):
-            tally.add(chunk)
-            for request in chunk.requests:
-                spans.write(encode(request))
-            truth.writelines(msgspec.json.encode(record) + b"\n" for record in chunk.truth)
-    header = tally.header(scenario)
-    with told.open("wb") as target, body.open("rb") as source:
-        target.write(msgspec.json.encode(header) + b"\n")
-        shutil.copyfileobj(source, target)
-    body.unlink()
-    return header
-
-
-def read_truth(path: str | Path) -> tuple[Header, list[Truth]]:
-    """What `write` wrote beside the spans in `path`."""
-    path = Path(path)
-    told = path if path.name.endswith(".truth.jsonl") else Path(f"{path}.truth.jsonl")
-    with told.open("rb") as source:
-        header = msgspec.json.decode(source.readline(), type=Header)
-        return header, [msgspec.json.decode(line, type=Truth) for line in source]
-
-
-def _encoder(path: Path) -> Callable[[Request], bytes]:
-    name = path.name.removesuffix(".gz").removesuffix(".zst")
-    if name.endswith((".jsonl", ".json")):
-        return lambda request: to_json(request) + b"\n"
-    if name.endswith((".pb", ".binpb")):
-        return _delimited
-    raise ScenarioError(f"{path.name}: write to .jsonl, .json, .pb or .binpb, with .gz or .zst")
-
-
-def _delimited(request: Request) -> bytes:
-    message = to_protobuf(request)
-    return varint(len(message)) + message
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":  # no name and no time in its header: the same bytes every time
-        return cast("IO[bytes]", gzip.GzipFile("", "wb", 6, path.open("wb"), mtime=0))
-    if path.suffix == ".zst":
-        return cast("IO[bytes]", zstandard.open(path, "wb"))
-    return path.open("wb")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from collectors.simulate.faults import FAULTS
 from collectors.simulate.flows import DAY, HOUR, SECOND, Flow, orchestrate
@@ -165,6 +165,21 @@ def parse(uri: str) -> Scenario:
         length_ns=duration_ns(values.get("length", "0s")),
         **plain,
     )
+
+
+def changed(text: str, changes: Mapping[str, str], faults: Iterable[str] = ()) -> str:
+    """A URI, or the name of a system, with other parameters and more faults; not yet checked."""
+    scheme, _, rest = text.partition(":")
+    system, _, query = (rest if scheme == "sim" else text).partition("?")
+    pairs = [(k, v) for k, v in parse_qsl(query, keep_blank_values=True) if k not in changes]
+    given = [one for part in faults for one in part.split(",")]
+    if given:
+        named = {one.partition(":")[0] for one in given}
+        before = [one for k, v in pairs if k == "faults" for one in v.split(",")]
+        kept = [one for one in before if one.partition(":")[0] not in named]
+        pairs = [pair for pair in pairs if pair[0] != "faults"]
+        pairs.append(("faults", ",".join([*kept, *given])))
+    return f"sim:{system}?{urlencode([*pairs, *changes.items()], errors='backslashreplace')}"
 
 
 _TEXTS: Final = ("shape", "style", "semconv", "broker", "keys", "target")
