@@ -106,7 +106,7 @@ class _Reading:
                 for batch in self._batches(source, stream, kind):
                     yield from self._pool.add(batch)
         except DamagedStream as error:
-            self.ledger.reject(where, "damaged-compression", f"{error}; what came before was kept")
+            self.ledger.reject(where, error.reason, f"{error}; what came before was kept")
         except LineTooLong as error:
             self.ledger.reject(Where(source.name, error.line), "line-too-long", str(error))
         except Torn as torn:

@@ -75,6 +75,7 @@ class _Counted(io.RawIOBase):
         self._raw = raw
         self._tell = tell
         self._done = 0
+        self.failure: Unreadable | None = None
 
     def readable(self) -> bool:
         return True
@@ -84,7 +85,9 @@ class _Counted(io.RawIOBase):
         try:
             piece = self._raw.read(len(view))
         except OSError as error:
-            raise Unreadable(f"byte {self._done} cannot be read: {error.strerror}") from error
+            # Told at the end: a BufferedReader that is interrupted loses what it holds.
+            self.failure = Unreadable(f"byte {self._done} cannot be read: {error.strerror}")
+            return 0
         view[: len(piece)] = piece
         self._done += len(piece)
         self._tell(len(piece))
@@ -108,14 +111,14 @@ def _opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
         yield _simulated(source.name)
         return
     if source.path is None:
-        yield _plain(_Counted(sys.stdin.buffer, tell))
+        yield from _plain(_Counted(sys.stdin.buffer, tell))
         return
     try:
         file = source.path.open("rb", buffering=0)
     except OSError as error:
         raise SourceError(f"{source.path}: {error.strerror}") from error
     with file:
-        yield _plain(_Counted(cast(Readable, file), tell))
+        yield from _plain(_Counted(cast(Readable, file), tell))
 
 
 def _simulated(uri: str) -> Stream:
@@ -125,9 +128,12 @@ def _simulated(uri: str) -> Stream:
     return Stream(io.BufferedReader(SimulatedFile(parse(uri)), 1 << 20), plain=True)
 
 
-def _plain(raw: _Counted) -> Stream:
+def _plain(raw: _Counted) -> Iterator[Stream]:
     buffered = io.BufferedReader(raw, 1 << 20)
     packing = packing_of(buffered.peek(4)[:4])
     if packing is None:
-        return Stream(buffered, plain=True)
-    return Stream(Unpacked(buffered, packing))
+        yield Stream(buffered, plain=True)
+    else:
+        yield Stream(Unpacked(buffered, packing))
+    if raw.failure is not None:
+        raise raw.failure
