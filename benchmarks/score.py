@@ -38,6 +38,7 @@ SHARE = {
     "outage": 0.1,
     "sampling": 0.1,
     "skew": 2.0,
+    "late-spans": 5.0,
     "uninstrumented": 1.0,
     "poll-loop": 1.0,
     "cron": 1.0,

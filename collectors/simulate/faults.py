@@ -194,6 +194,13 @@ FAULTS: dict[str, Fault] = {
         number="share of traces kept",
     ),
     "skew": Fault("one service's clock is ahead", "system", synchronous=True, number="seconds"),
+    "late-spans": Fault(
+        "one service's spans are exported late: when the recording ends, its last are not there",
+        "system",
+        states=("running", "waiting"),
+        synchronous=True,
+        number="seconds",
+    ),
     "poll-loop": Fault(
         "one service's handlers are all children of its long poll loops", "system", number="1"
     ),

@@ -169,6 +169,9 @@ class Renderer:
         if act.end > self.world.cut_ns:
             self._note_cut(act)
             return
+        if act.end > self.world.exported_ns(act.service):
+            self._note_late(act)
+            return
         hidden = act.hidden or act.service == self.world.uninstrumented
         if hidden or not self._sampled(act.trace):
             return
@@ -183,6 +186,10 @@ class Renderer:
     def _note_cut(self, act: Act) -> None:
         if act.case is not None:
             act.case.cut = True
+
+    def _note_late(self, act: Act) -> None:
+        if act.case is not None and not act.hidden and "late-spans" not in act.case.also:
+            act.case.also.append("late-spans")
 
     def _sampled(self, trace: str) -> bool:
         return not self.threshold or int(trace[18:], 16) >= self.threshold

@@ -122,7 +122,9 @@ def _check_faults(scenario: Scenario) -> None:
         _member("fault", name, FAULTS)
         if name == "skew" and not 0 < abs(value) <= 86_400:
             raise ScenarioError(f"fault skew is {value:g}; it is seconds, up to a day")
-        if name != "skew" and not 0 < value <= 1:
+        if name == "late-spans" and not 0 < value <= 3_600:
+            raise ScenarioError(f"fault late-spans is {value:g}; it is seconds, up to an hour")
+        if FAULTS[name].number != "seconds" and not 0 < value <= 1:
             raise ScenarioError(f"fault {name} is {value:g}; it is a share above 0 and up to 1")
         if not _possible(name, scenario.flow):
             can = [n for n in FAULTS if _possible(n, scenario.flow)]
@@ -203,13 +205,18 @@ def _faults(value: str) -> dict[str, float]:
         if name in found:
             raise ScenarioError(f"fault {name} stands there twice; each has one number")
         try:
-            found[name] = float(number or _DEFAULTS.get(FAULTS[name].number, 0.05))
+            found[name] = float(number or default(name))
         except ValueError:
             raise ScenarioError(f"fault {name}: {number!r} is no number") from None
     return found
 
 
-_DEFAULTS: Final = {"1": 1.0, "seconds": 2.0, "share of traces kept": 0.1}
+def default(fault: str) -> float:
+    """The number of a fault that comes without one."""
+    return _DEFAULTS.get(fault, _DEFAULTS.get(FAULTS[fault].number, 0.05))
+
+
+_DEFAULTS: Final = {"1": 1.0, "skew": 2.0, "late-spans": 5.0, "share of traces kept": 0.1}
 
 
 def duration_ns(value: str) -> int:

@@ -76,6 +76,7 @@ _ANY = (
     "unconsumed-message",
 )
 _UNSURE = ("sampling", "broken-propagation", "uninstrumented")
+_TOUCHES = ("broken-propagation", "late-spans")  # some instances only; the others all of them
 
 
 def tell(world: World, case: Case) -> Truth:
@@ -138,8 +139,8 @@ def _weigh(world: World, case: Case, known: Fault) -> Fault:
     if world.scenario.shape == "key" and {case.hit, *case.also} & {"identity-conflict", _VICTIM}:
         known = _blur(known, FAULTS["identity-conflict"], ())  # the key is all there was
         known = replace(known, accepts=(*known.accepts, *_ANY))
-    for name in _UNSURE:
-        if name in case.also or (name in world.scenario.faults and name != "broken-propagation"):
+    for name in (*_UNSURE, "late-spans"):
+        if name in case.also or (name in world.scenario.faults and name not in _TOUCHES):
             known = _blur(known, FAULTS[name], kinds)
     if case.cut and known.state in ("complete", "compensated"):
         accepts = (*known.accepts, *kinds, "late")  # long human waits do look late

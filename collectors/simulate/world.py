@@ -49,6 +49,7 @@ class World:
         self.uninstrumented = self._pick("uninstrumented")
         self.skewed = self._pick("skew")
         self.polling = self._pick("poll-loop")
+        self.delayed = self._pick("late-spans")
         self._time_faults()
 
     def _pick(self, fault: str) -> str:
@@ -118,7 +119,13 @@ class World:
     @property
     def cut_ns(self) -> int:
         """Nothing that ends later is in the recording."""
-        return self.horizon_ns if "in-flight" in self.scenario.faults else 1 << 62
+        stops = {"in-flight", "late-spans"} & self.scenario.faults.keys()
+        return self.horizon_ns if stops else 1 << 62
+
+    def exported_ns(self, service: str) -> int:
+        """What that service ended later was not exported before the recording stopped."""
+        late = self.scenario.faults.get("late-spans", 0.0) if service == self.delayed else 0.0
+        return self.cut_ns - round(late * SECOND)
 
     def case(self, index: int, dice: Dice) -> Case:
         """Draw one instance: when it starts, how it should go, and what goes wrong."""

@@ -50,5 +50,24 @@ def spans(request: object) -> Iterator[Made]:
 
 
 def of(made: list[Made], truth: Truth) -> list[Made]:
-    """The spans in an instance's traces."""
-    return [one for one in made if one.span.trace_id in truth.trace_ids]
+    """An instance's spans, also where it shares a trace with others.
+
+    Below a handler that left no span, in a trace that is shared, those of the others are there too.
+    """
+    near = [one for one in made if one.span.trace_id in truth.trace_ids]
+    known = {one.span.span_id: one for one in near}
+    return [one for one in near if _owner(one, known) in {*truth.span_ids, ""}]
+
+
+def _owner(one: Made, known: dict[str, Made]) -> str:
+    """The span at a service's boundary that it belongs to; "" where there is none."""
+    while not _at_boundary(one):
+        above = known.get(one.span.parent_span_id)
+        if above is None:
+            return ""
+        one = above
+    return one.span.span_id
+
+
+def _at_boundary(one: Made) -> bool:
+    return one.role in ("send", "process") or one.span.kind in (1, 2)

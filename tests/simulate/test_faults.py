@@ -8,8 +8,14 @@ from collectors.simulate import FAULTS, SYSTEMS, Scenario, ScenarioError, Truth
 from tests.simulate.spans import Made, of, run
 
 
-def hit(uri: str, fault: str) -> tuple[list[Made], list[Truth]]:
-    made, truth = run(uri)
+@pytest.fixture(params=["child", "link", "key", "batch"])
+def shape(request: pytest.FixtureRequest) -> str:
+    """Each law holds in every shape that the spans of a message can have."""
+    return str(request.param)
+
+
+def hit(uri: str, fault: str, shape: str) -> tuple[list[Made], list[Truth]]:
+    made, truth = run(f"{uri}&shape={shape}")
     chosen = [t for t in truth if fault in t.faults]
     assert chosen
     return made, chosen
@@ -25,9 +31,8 @@ def processed(made: list[Made], told: Truth, service: str, destination: str) -> 
     ]
 
 
-@pytest.mark.parametrize("shape", ["child", "link", "key"])
 def test_lost_has_a_send_and_no_process(shape):
-    made, lost = hit(f"sim:order?instances=60&faults=lost:0.5&shape={shape}", "lost")
+    made, lost = hit("sim:order?instances=60&faults=lost:0.5", "lost", shape)
     for told in lost:
         goal, at = told.waiting_for, told.stuck_at
         assert goal is not None
@@ -43,27 +48,28 @@ def test_lost_has_a_send_and_no_process(shape):
         assert told.causes == ["lost"]
 
 
-def test_crash_leaves_children_whose_parent_nobody_knows():
-    made, crashed = hit("sim:order?instances=60&faults=crash:0.5", "crash")
+def test_crash_leaves_children_whose_parent_nobody_knows(shape):
+    made, crashed = hit("sim:order?instances=60&faults=crash:0.5", "crash", shape)
     for told in crashed:
         mine = of(made, told)
         known = {m.span.span_id for m in mine}
         lonely = [m for m in mine if m.span.parent_span_id and m.span.parent_span_id not in known]
         assert lonely
         pods = {m.pod for m in lonely}
-        assert not [m for m in made if m.pod in pods and m not in lonely]
+        others = [m for m in made if m.pod in pods and m not in lonely]
+        assert {m.role for m in others} <= {"receive"}  # its batch had come before
 
 
-def test_hang_has_a_process_that_goes_on():
-    made, hanging = hit("sim:order?instances=60&faults=hang:0.5", "hang")
+def test_hang_has_a_process_that_goes_on(shape):
+    made, hanging = hit("sim:order?instances=60&faults=hang:0.5", "hang", shape)
     told = hanging[0]
     known = {m.span.span_id for m in of(made, told)}
     lonely = [m for m in of(made, told) if m.span.parent_span_id not in {"", *known}]
     assert [m for m in made if m.pod == lonely[0].pod and m not in lonely]
 
 
-def test_handler_error_ends_the_branch():
-    made, failed = hit("sim:order?instances=60&faults=handler-error:0.5", "handler-error")
+def test_handler_error_ends_the_branch(shape):
+    made, failed = hit("sim:order?instances=60&faults=handler-error:0.5", "handler-error", shape)
     for told in failed:
         (bad,) = [m for m in of(made, told) if m.failed]
         assert bad.role == "process"
@@ -71,8 +77,8 @@ def test_handler_error_ends_the_branch():
         assert told.state == ("failed" if told.judgeable else "waiting")
 
 
-def test_dead_letter_is_sent_by_the_consumer():
-    made, dead = hit("sim:order?instances=60&faults=dead-letter:0.5", "dead-letter")
+def test_dead_letter_is_sent_by_the_consumer(shape):
+    made, dead = hit("sim:order?instances=60&faults=dead-letter:0.5", "dead-letter", shape)
     for told in dead:
         (sent,) = [m for m in of(made, told) if m.span.name.endswith(".dlq")]
         assert told.waiting_for is not None
@@ -80,34 +86,40 @@ def test_dead_letter_is_sent_by_the_consumer():
         assert len([m for m in of(made, told) if m.failed]) == 3
 
 
-def test_retry_succeeds_in_the_end():
-    made, retried = hit("sim:order?instances=60&faults=retry:0.5", "retry")
+def test_retry_succeeds_in_the_end(shape):
+    made, retried = hit("sim:order?instances=60&faults=retry:0.5", "retry", shape)
     for told in retried:
         assert 1 <= len([m for m in of(made, told) if m.failed]) <= 3
         assert (told.state, told.findings) == ("complete", [])
 
 
-def test_retry_storm_is_many():
-    made, storms = hit("sim:order?instances=30&faults=retry-storm:0.5", "retry-storm")
+def test_retry_storm_is_many(shape):
+    made, storms = hit("sim:order?instances=30&faults=retry-storm:0.5", "retry-storm", shape)
     assert all(8 <= len([m for m in of(made, t) if m.failed]) <= 20 for t in storms)
 
 
-def test_duplicate_is_one_message_processed_twice():
-    made, doubled = hit("sim:order?instances=60&faults=duplicate:0.5&shape=link", "duplicate")
+def test_duplicate_is_one_message_processed_twice(shape):
+    made, doubled = hit("sim:order?instances=60&faults=duplicate:0.5", "duplicate", shape)
     for told in doubled:
-        links = [
-            (m.service, m.span.links[0].span_id) for m in of(made, told) if m.role == "process"
-        ]
-        assert len(links) > len(set(links))
+        messages = [_message(m) for m in of(made, told) if m.role == "process"]
+        assert len(messages) > len(set(messages))
 
 
-def test_broken_propagation_leaves_an_unlinked_trace_without_key():
+def _message(one: Made) -> tuple[str, str, str]:
+    """Who processed what: by its link, its parent, or, where there is neither, its destination."""
+    link = one.span.links[0].span_id if one.span.links else ""
+    return one.service, link or one.span.parent_span_id, one.span.name
+
+
+def test_broken_propagation_leaves_an_unlinked_trace_without_key(shape):
     made, broken = hit(
-        "sim:order?instances=60&faults=broken-propagation:0.5&shape=link", "broken-propagation"
+        "sim:order?instances=60&faults=broken-propagation:0.5", "broken-propagation", shape
     )
     for told in broken:
-        (stray,) = [m for m in of(made, told) if m.role == "process" and not m.span.links]
-        assert told.key not in stray.attributes.values()
+        processed = [m for m in of(made, told) if m.role == "process"]
+        (stray,) = [m for m in processed if told.key not in m.attributes.values()]
+        assert not stray.span.links
+        assert not stray.span.parent_span_id
         assert not any("offset" in name for name in stray.attributes)
         assert told.never_causes == ["lost"]
 
@@ -143,9 +155,9 @@ def test_in_flight_cuts_the_recording():
     assert not [t for t in truth if t.findings]
 
 
-def test_consumer_dark_emits_nothing_more():
+def test_consumer_dark_emits_nothing_more(shape):
     uri = "sim:order?instances=200&faults=consumer-dark:0.3&target=logistics"
-    made, dark = hit(uri, "consumer-dark")
+    made, dark = hit(uri, "consumer-dark", shape)
     last = max(int(m.span.end_time_unix_nano) for m in made if m.service == "logistics")
     first = min(t.since_ns or 0 for t in dark)
     assert last < first + 10**9
@@ -153,8 +165,8 @@ def test_consumer_dark_emits_nothing_more():
     assert all(t.state == "stuck" for t in dark if t.judgeable)
 
 
-def test_outage_is_made_up_for():
-    _, away = hit("sim:order?instances=200&faults=outage:0.2&target=logistics", "outage")
+def test_outage_is_made_up_for(shape):
+    _, away = hit("sim:order?instances=200&faults=outage:0.2&target=logistics", "outage", shape)
     assert {t.state for t in away} == {"complete"}
 
 
@@ -166,15 +178,17 @@ def test_uninstrumented_emits_nothing_and_hands_nothing_on():
     assert not [t for t in truth if t.findings]
 
 
-def test_identity_conflict_writes_the_key_of_another():
-    made, wrong = hit("sim:order?instances=30&faults=identity-conflict:0.3", "identity-conflict")
+def test_identity_conflict_writes_the_key_of_another(shape):
+    made, wrong = hit(
+        "sim:order?instances=30&faults=identity-conflict:0.3", "identity-conflict", shape
+    )
     for told in wrong:
         keys = {v for m in of(made, told) for v in m.attributes.values() if v.startswith("ord-")}
         assert len(keys) == 2
 
 
-def test_replay_is_days_later():
-    made, replayed = hit("sim:order?instances=60&faults=replay:0.3", "replay")
+def test_replay_is_days_later(shape):
+    made, replayed = hit("sim:order?instances=60&faults=replay:0.3", "replay", shape)
     for told in replayed:
         starts = sorted(int(m.span.start_time_unix_nano) for m in of(made, told))
         assert starts[-1] - starts[0] > 86_400 * 10**9
@@ -188,17 +202,80 @@ def test_poll_loop_and_cron_hold_many_instances_in_one_trace():
         assert max(traces.count(trace) for trace in traces) > 5
 
 
-def test_send_failed_reaches_nobody():
-    made, failed = hit("sim:order?instances=60&faults=send-failed:0.5", "send-failed")
+def test_send_failed_reaches_nobody(shape):
+    made, failed = hit("sim:order?instances=60&faults=send-failed:0.5", "send-failed", shape)
     for told in failed:
         (bad,) = [m for m in of(made, told) if m.failed]
         assert bad.role == "send"
         assert not [m for m in made if m.span.parent_span_id == bad.span.span_id]
 
 
-def test_rejection_is_no_failure():
+def test_late_is_one_slow_delivery(shape):
+    made, late = hit("sim:order?instances=60&faults=late:0.5", "late", shape)
+    for told in late:
+        sent = {m.span.name[5:]: _end(m) for m in of(made, told) if m.role == "send"}
+        waits = [_start(m) - sent[m.span.name[8:]] for m in of(made, told) if m.role == "process"]
+        assert len([w for w in waits if w > 0.5e9]) == 1
+        assert (told.findings, told.state) == ([], "complete")
+
+
+def test_slow_but_fine_is_one_long_handler(shape):
+    made, slow = hit("sim:order?instances=60&faults=slow-fine:0.5", "slow-fine", shape)
+    for told in slow:
+        took = [_end(m) - _start(m) for m in of(made, told) if m.role == "process"]
+        assert len([t for t in took if t > 0.2e9]) == 1
+        assert not any(m.failed for m in of(made, told))
+        assert (told.findings, told.state) == ([], "complete")
+
+
+def test_a_person_takes_hours_and_some_take_days(shape):
+    _, waited = hit("sim:order?instances=300&faults=human:1", "human", shape)
+    hours = sorted((t.end_ns - t.start_ns) / 3600e9 for t in waited)
+    assert 4 < hours[len(hours) // 2] < 9
+    assert hours[-1] > 48
+    assert {(t.state, *t.findings) for t in waited} == {("complete",)}
+
+
+def test_late_spans_are_missing_at_the_end_and_nowhere_else(shape):
+    uri = "sim:order?instances=400&faults=late-spans:30&target=logistics"
+    made, late = hit(uri, "late-spans", shape)
+    ends = {
+        name: max(_end(m) for m in made if m.service == name) for name in ("orders", "logistics")
+    }
+    assert 29e9 < ends["orders"] - ends["logistics"] < 35e9
+    _, truth = run(f"{uri}&shape={shape}")
+    assert all(t.end_ns > ends["orders"] - 40e9 for t in late)
+    assert len(late) < len(truth) / 3
+    assert not [t for t in truth if t.findings]
+    assert all("lost" in t.never_causes for t in late)
+
+
+def test_faults_mix(shape):
+    """Each happens to its share of the instances, one to an instance, and the truth says which."""
+    shares = {"lost": 0.1, "crash": 0.1, "dead-letter": 0.1, "retry": 0.2, "duplicate": 0.1}
+    words = ",".join(f"{name}:{share}" for name, share in shares.items())
+    _, truth = run(f"sim:order?instances=1000&faults={words},skew:2,in-flight:0.1&shape={shape}")
+    for name, share in shares.items():
+        count = len([t for t in truth if name in t.faults])
+        assert share * 700 < count < share * 1300, name
+    assert max(len(t.faults) for t in truth) == 1
+    wrong = {"lost", "crash", "dead-letter", "duplicate"}
+    told = [t for t in truth if t.judgeable and t.state != "running"]  # not too young, not at work
+    assert len(told) > 850
+    assert all(bool(t.findings) == bool(wrong & {*t.faults}) for t in told)
+
+
+def _start(one: Made) -> int:
+    return int(one.span.start_time_unix_nano)
+
+
+def _end(one: Made) -> int:
+    return int(one.span.end_time_unix_nano)
+
+
+def test_rejection_is_no_failure(shape):
     for system in ("order", "electronics"):
-        made, rejected = hit(f"sim:{system}?instances=60&faults=rejection:0.3", "rejection")
+        made, rejected = hit(f"sim:{system}?instances=60&faults=rejection:0.3", "rejection", shape)
         assert not any(m.failed for t in rejected for m in of(made, t))
         assert {(t.state, t.variant) for t in rejected} == {("complete", "rejected")}
 
@@ -226,15 +303,15 @@ def test_back_orders_wait_days_and_go_on_in_a_new_trace():
         assert [m for m in of(made, told) if m.span.name == "restock" and m.span.links]
 
 
-def test_an_error_of_a_call_reaches_the_caller():
-    made, failed = hit("sim:login?instances=60&faults=handler-error:0.5", "handler-error")
+def test_an_error_of_a_call_reaches_the_caller(shape):
+    made, failed = hit("sim:login?instances=60&faults=handler-error:0.5", "handler-error", shape)
     for told in failed:
         (root,) = [m for m in of(made, told) if not m.span.parent_span_id]
         assert root.failed
 
 
-def test_skip_publishes_nothing():
-    made, skipped = hit("sim:order?instances=60&faults=skip:0.5", "skip")
+def test_skip_publishes_nothing(shape):
+    made, skipped = hit("sim:order?instances=60&faults=skip:0.5", "skip", shape)
     for told in skipped:
         assert told.waiting_for is not None
         names = {m.span.name for m in of(made, told)}
@@ -246,7 +323,7 @@ def test_skip_publishes_nothing():
 @pytest.mark.parametrize("style", ["choreographed", "orchestrated"])
 def test_every_fault_runs_in_every_system_that_can_have_it(system, style):
     for fault, about in FAULTS.items():
-        share = 2.0 if fault == "skew" else 0.3
+        share = 2.0 if about.number == "seconds" else 0.3
         try:
             scenario = Scenario(system, 40, 3, {fault: share}, "link", style)
         except ScenarioError:

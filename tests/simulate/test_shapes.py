@@ -31,7 +31,7 @@ def business(scenario: Scenario) -> list[tuple[object, ...]]:
     st.sampled_from(["choreographed", "orchestrated"]),
 )
 def test_the_same_seed_gives_the_same_business_in_all_four(system, fault, seed, style):
-    faults = {fault: 2.0 if fault == "skew" else 0.5}
+    faults = {fault: 2.0 if FAULTS[fault].number == "seconds" else 0.5}
     if fault in ("sampling", "identity-conflict"):
         faults = {}  # what can be known of it depends on the shape
     try:
