@@ -88,10 +88,12 @@ class Play(Work):
         if fault == "identity-conflict":
             self.case.hit = fault
             act.foreign = self.world.neighbour(self.case.index)
+            self.case.struck = act.end
         if fault == "duplicate":
             self.case.hit = fault
             later = act.end + self.dice.spread(200 * MS, 0.8)
-            self.attempt(message, step, later, mute=self.dice.uniform() < 0.5, again=True)
+            second = self.attempt(message, step, later, mute=self.dice.uniform() < 0.5, again=True)
+            self.case.struck = second.end
         if fault == "replay":
             self.case.hit = fault
             now = self.world.replay(self.case.start)
@@ -124,6 +126,7 @@ class Play(Work):
                 end = self.bury(message, act, end)
             act.end = end + self.dice.spread(2 * MS, 0.5)
             now = act.end + self.dice.spread(300 * MS, 0.5)
+            self.case.struck = self.case.struck or act.end
             if number == tries and fault in ("handler-error", "dead-letter"):
                 self.stop(fault, act, step, act.end)
         self.case.hit = fault
@@ -144,6 +147,8 @@ class Play(Work):
         act.end = self.query(step.db or "state", act, now + 3 * MS)
         self.mark_dead(act)
         self.stop(fault, message.act, step, now)
+        if self.case.since == now:
+            self.case.struck = act.end
 
     def next_spot(self, step: Step) -> Spot:
         """What a handler that fell silent should have published."""

@@ -48,6 +48,7 @@ class Truth(msgspec.Struct, tag_field="record", tag="instance"):
     span_ids: list[str]  # of the spans at a service's boundary that are its own
     start_ns: int
     end_ns: int
+    struck_ns: int | None = None  # when the fault happened, for one who sees everything
 
 
 class Header(msgspec.Struct, tag_field="record", tag="scenario"):
@@ -105,6 +106,7 @@ def tell(world: World, case: Case) -> Truth:
         span_ids=case.boundary,
         start_ns=case.first_ns,
         end_ns=case.last_ns,
+        struck_ns=case.struck if known.findings else None,
     )
 
 

@@ -180,5 +180,5 @@ class Work:
         """Note where the instance stopped; the earliest stop is the one that is told."""
         if self.case.since and self.case.since < since:
             return
-        self.case.hit, self.case.since = fault, since
+        self.case.hit, self.case.since, self.case.struck = fault, since, since
         self.case.stuck_at, self.case.waiting_for = at, waiting_for

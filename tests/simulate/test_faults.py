@@ -335,3 +335,15 @@ def test_every_fault_runs_in_every_system_that_can_have_it(system, style):
         for told in truth:
             assert told.state in told.states
             assert told.spans > 0
+
+
+def test_the_moment_of_a_fault_lies_within_its_instance(shape):
+    words = "lost:.1,crash:.1,handler-error:.1,dead-letter:.1,retry-storm:.1,duplicate:.1,skip:.1"
+    _, truth = run(f"sim:order?instances=200&faults={words}&shape={shape}")
+    timed = [t for t in truth if t.findings]
+    assert len(timed) > 100
+    for told in timed:
+        assert told.struck_ns is not None
+        assert told.start_ns <= (told.since_ns or told.start_ns) <= told.struck_ns
+        assert told.struck_ns <= max(told.end_ns, told.since_ns or 0) + 10**6
+    assert all(t.struck_ns is None for t in truth if not t.findings)

@@ -15,12 +15,12 @@ from collectors.simulate import chunks, parse, to_json
 FOLDER = Path(__file__).resolve().parents[2] / "collectors" / "simulate"
 # Whoever changes what a seed means changes these, and says so in the changelog.
 DIGESTS = {
-    "sim:order?instances=40": "36ddf359d11d1bd7",
-    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "a91445f160cd09f3",
-    "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "bb7bf9a1e1b2536f",
-    "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "9672f08a96bda5ac",
-    "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "74fc5494c306b30b",
-    "sim:login?instances=40&faults=hang:.2": "ab4e628b52982aa5",
+    "sim:order?instances=40": "857a535113677cf0",
+    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "b9f46930a65c2b6c",
+    "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "18e3a261f123e42d",
+    "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "a6c92777e1d2e8cc",
+    "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "23aff6fe327fc785",
+    "sim:login?instances=40&faults=hang:.2": "3d0f561e2c4511a4",
 }
 
 
