@@ -12,6 +12,19 @@ from collectors.simulate import Truth
 
 # What is said about the data or the coupling is no alarm about an instance.
 DATA_KINDS = frozenset({"broken-propagation", "clock-skew", "sampling", "bad-span"})
+COUNTERS = (
+    "said",
+    "rightly",
+    "expected",
+    "got",
+    "causes",
+    "causes_right",
+    "cause_said",
+    "cause_rightly",
+    "cause_expected",
+    "cause_got",
+    "state_pairs",
+)
 OPEN_STATES = frozenset({"running", "waiting"})
 
 
@@ -52,6 +65,10 @@ class Score:
     got: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)  # fault -> found instances with a cause
     causes_right: Counter[str] = field(default_factory=Counter)
+    cause_said: Counter[str] = field(default_factory=Counter)  # cause -> instances it is first of
+    cause_rightly: Counter[str] = field(default_factory=Counter)
+    cause_expected: Counter[str] = field(default_factory=Counter)  # by its best word
+    cause_got: Counter[str] = field(default_factory=Counter)
     state_pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     wrong: list[Wrong] = field(default_factory=list)
 
@@ -59,7 +76,7 @@ class Score:
         """Add the counts of another score."""
         for name in ("truths", "found", "unmatched", "healthy", "alarmed", "never", "states_right"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("said", "rightly", "expected", "got", "causes", "causes_right", "state_pairs"):
+        for name in COUNTERS:
             getattr(self, name).update(getattr(other, name))
         self.wrong += other.wrong
 
@@ -67,7 +84,7 @@ class Score:
 def score(analysis: Analysis, truths: Sequence[Truth], unread: Sequence[str] = ()) -> Score:
     """The score of one analysis. That nobody reads a destination of `unread` is no alarm."""
     result = Score(truths=len(truths), found=analysis.instances.height)
-    for truth, said in _matched(analysis, truths, unread):
+    for truth, said in matched(analysis, truths, unread):
         _judge(result, truth, said)
     return result
 
@@ -75,7 +92,7 @@ def score(analysis: Analysis, truths: Sequence[Truth], unread: Sequence[str] = (
 # -- matching ---------------------------------------------------------------------------------
 
 
-def _matched(
+def matched(
     analysis: Analysis, truths: Sequence[Truth], unread: Sequence[str]
 ) -> Iterator[tuple[Truth, Said]]:
     """Each true instance with what was said about it."""
@@ -148,6 +165,16 @@ def _said(truth: Truth, parts: list[dict[str, object]], named: dict[str, list[Fi
     )
 
 
+def told(group: Sequence[str], said: Said) -> bool:
+    """Whether one kind of a group was said."""
+    return not set(group).isdisjoint(said.kinds)
+
+
+def told_all(truth: Truth, said: Said) -> bool:
+    """Whether all was said that has to be."""
+    return all(told(group, said) for group in truth.findings)
+
+
 # -- judging ----------------------------------------------------------------------------------
 
 
@@ -176,7 +203,7 @@ def _judge_kinds(result: Score, truth: Truth, said: Said) -> None:
     for kind in false:
         result.wrong.append(Wrong("false", kind, truth, said))
     for group in truth.findings:
-        got = not set(group).isdisjoint(said.kinds)
+        got = told(group, said)
         result.expected[group[0]] += 1
         result.got[group[0]] += got
         if not got:
@@ -194,7 +221,13 @@ def _judge_causes(result: Score, truth: Truth, said: Said) -> None:
         if never in everything:
             result.never += 1
             result.wrong.append(Wrong("never", never, truth, said))
-    if not truth.causes or not truth.findings or not causes:
+    _judge_words(result, truth, said, wanted)
+    if not truth.causes or not truth.findings:
+        return
+    best = truth.causes[0]
+    result.cause_expected[best] += 1
+    result.cause_got[best] += not set(causes).isdisjoint(truth.causes)
+    if not causes:
         return
     fault = truth.faults[0]
     right = not set(causes).isdisjoint(truth.causes)
@@ -202,3 +235,13 @@ def _judge_causes(result: Score, truth: Truth, said: Said) -> None:
     result.causes_right[fault] += right
     if not right:
         result.wrong.append(Wrong("cause", ",".join(sorted(set(causes))), truth, said))
+
+
+def _judge_words(result: Score, truth: Truth, said: Said, wanted: set[str]) -> None:
+    """Each first cause by itself: right where it is the truth, wrong in a false alarm too."""
+    wrong = {cause for k, all_ in said.kinds.items() if k not in truth.accepts for cause in all_}
+    claimed = {cause for k, all_ in said.kinds.items() if k in wanted for cause in all_}
+    judged = wrong | (claimed if truth.causes else set())
+    for cause in judged:
+        result.cause_said[cause] += 1
+        result.cause_rightly[cause] += cause in truth.causes and cause not in wrong

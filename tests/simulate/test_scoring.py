@@ -117,6 +117,23 @@ def test_the_wrong_cause():
     assert (result.causes["lost"], result.causes_right["lost"]) == (1, 0)
 
 
+def test_each_cause_has_its_precision_and_recall():
+    """Said of a lost message, of a healthy instance, and not said of another lost one."""
+    analysis = Analysis(
+        found(
+            ("x", "stuck", ["a"], []),
+            ("y", "stuck", ["b"], []),
+            ("z", "stuck", ["c"], []),
+            ("w", "complete", ["d"], []),
+        ),
+        (finding("stuck", "lost", "x", "y"), finding("stuck", "crashed", "z")),
+    )
+    result = judged(analysis, lost("1", "a"), truth("2", "b"), lost("3", "c"), lost("4", "d"))
+    assert result.cause_said == {"lost": 2, "crashed": 1}
+    assert result.cause_rightly == {"lost": 1, "crashed": 0}
+    assert (result.cause_expected["lost"], result.cause_got["lost"]) == (3, 1)
+
+
 def test_parts_of_one_instance_are_judged_by_its_beginning():
     analysis = Analysis(
         found(("x", "complete", ["a"], []), ("y", "orphaned", ["b"], [])),
