@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Words: TypeAlias = npt.NDArray[np.uint64]
+Columns: TypeAlias = Sequence[npt.NDArray[Any]]  # of 64-bit integers, all of one length
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads what it multiplies
+_ROUNDS = 16  # of hashing; each leaves less than a fifth, so that what is left means to collide
+_DENSE = 4  # values a row: up to here a table by value is smaller than one by hash
 
 
 def words(series: pl.Series) -> Words:
@@ -26,7 +28,11 @@ def ints(series: pl.Series, null: int = -1) -> Ints:
     """A numeric or categorical column as int64 codes; nulls become `null`."""
     if isinstance(series.dtype, pl.Categorical):
         series = series.to_physical()
-    return series.cast(pl.Int64).fill_null(null).to_numpy().astype(np.int64, copy=False)
+        if null == -1 and series.dtype == pl.UInt32:  # codes end far below 2^31
+            return series.fill_null(0xFFFFFFFF).to_numpy().view(np.int32).astype(np.int64)
+    if not series.null_count():
+        return series.to_numpy().astype(np.int64, copy=False)
+    return series.cast(pl.Int64).fill_null(null).to_numpy()
 
 
 def flags(series: pl.Series) -> Flags:
@@ -45,13 +51,7 @@ def mix(*parts: Words) -> Words:
 
 def encode(values: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
     """(code of each value, row of first appearance of each code); codes count up from 0."""
-    codes, count = _codes(values)
-    return codes, first_rows(codes, count)
-
-
-def _codes(values: npt.NDArray[np.generic]) -> tuple[Ints, int]:
-    encoded = pc.dictionary_encode(pa.array(values))
-    return encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)
+    return combine(values)
 
 
 def first_rows(codes: Ints, count: int) -> Ints:
@@ -61,61 +61,172 @@ def first_rows(codes: Ints, count: int) -> Ints:
     return first
 
 
-def combine(*columns: Ints) -> tuple[Ints, Ints]:
+def combine(*columns: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
     """Dictionary codes of the rows' tuples, exactly; see `encode`."""
-    codes, count = _codes(columns[0])
+    earliest = _earliest(columns)
+    first = np.flatnonzero(earliest == np.arange(len(earliest)))
+    code_of = np.empty(len(earliest), dtype=np.int64)
+    code_of[first] = np.arange(len(first))
+    return code_of[earliest], first
+
+
+def _earliest(columns: Columns) -> Ints:
+    """For each row, the first row that has the same value in every column."""
+    said = [c for c in columns if len(c) and c.min() != c.max()]
+    if not said:  # most attributes are absent everywhere
+        return np.zeros(len(columns[0]), dtype=np.int64)
+    if len(said) == 1 and (close := _slots_by_value(said[0])) is not None:
+        return np.arange(len(said[0]))[_firsts_in(*close)[close[0]]]
+    hashed, earliest = _hash(said), np.empty(len(said[0]), dtype=np.int64)
+    rows = np.arange(len(hashed))  # those still waiting
+    for turn in range(_ROUNDS):
+        slot, count = _slots(hashed, len(rows), turn)
+        found = rows[_firsts_in(slot, count)[slot]]
+        same = _equal(said, found, said, rows)
+        earliest[rows[same]] = found[same]
+        rows, hashed = rows[~same], hashed[~same]
+        if not len(rows):
+            return earliest
+    earliest[rows] = rows[_earliest_by_sorting([c[rows] for c in said])]
+    return earliest
+
+
+def _slots_by_value(values: npt.NDArray[Any]) -> tuple[Ints, int] | None:
+    """(slot of each row, number of slots) where the values lie close together; else None."""
+    low, high = int(values.min()), int(values.max())
+    if high - low >= _DENSE * len(values):
+        return None
+    return (values if low == 0 else values - low).astype(np.int64, copy=False), high - low + 1
+
+
+def _firsts_in(slot: Ints, count: int) -> npt.NDArray[np.int32]:
+    """The first row of each slot that has any; the other slots are not to be read."""
+    table = np.empty(count, dtype=np.int32)
+    table[slot[::-1]] = np.arange(len(slot) - 1, -1, -1)
+    return table
+
+
+def _slots(hashed: Words, rows: int, turn: int) -> tuple[Ints, int]:
+    """Slots in a table of at least twice `rows`, another for each turn."""
+    bits = max(4, (2 * rows).bit_length())
+    multiplier = np.uint64(int(_ODD) * (2 * turn + 1) % 2**64)
+    return ((hashed * multiplier) >> np.uint64(64 - bits)).view(np.int64), 1 << bits
+
+
+def _hash(columns: Columns) -> Words:
+    mixed = columns[0].view(np.uint64) * _ODD
     for column in columns[1:]:
-        if len(column) and column.min() == column.max():
-            continue  # a column that says nothing: most attributes are absent everywhere
-        other, width = _codes(column)
-        codes, count = _codes(codes * width + other)
-    return codes, first_rows(codes, count)
+        mixed ^= mixed >> np.uint64(29)
+        mixed += column.view(np.uint64)
+        mixed *= _ODD
+    mixed ^= mixed >> np.uint64(32)
+    return mixed
+
+
+def _equal(left: Columns, at: npt.NDArray[Any], right: Columns, rows: Ints) -> Flags:
+    """Whether row `at` of `left` is row `rows` of `right`, one by one."""
+    same = np.ones(len(at), dtype=np.bool_)
+    for one, other in zip(left, right, strict=True):
+        same &= one[at] == other[rows]
+    return same
+
+
+def _earliest_by_sorting(columns: Columns) -> Ints:
+    """The slow way, for values that were made to collide."""
+    order = np.lexsort(tuple(columns))
+    change = np.ones(len(order), dtype=np.bool_)
+    change[1:] = ~_equal(columns, order[1:], columns, order[:-1])
+    earliest = np.empty(len(order), dtype=np.int64)
+    earliest[order] = order[change][np.cumsum(change) - 1]  # lexsort is stable: the first row
+    return earliest
 
 
 def distinct(columns: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
     """The distinct pairs of two non-negative columns, sorted by the first, then the second."""
     width = int(columns[1].max(initial=0)) + 1
-    packed = np.sort(pc.unique(pa.array(columns[0] * width + columns[1])).to_numpy())
+    packed = np.sort(columns[0] * width + columns[1])
+    fresh = np.ones(len(packed), dtype=np.bool_)
+    fresh[1:] = packed[1:] != packed[:-1]
+    packed = packed[fresh]
     return packed // width, packed % width
 
 
 def trace_codes(hi: Words, lo: Words) -> tuple[Ints, Ints]:
-    """Dictionary codes of trace ids by first appearance, verified against hash collisions."""
-    codes, first = encode(mix(hi, lo))
-    if bool((hi == hi[first][codes]).all() and (lo == lo[first][codes]).all()):
-        return codes, first
-    return combine(hi.view(np.int64), lo.view(np.int64))
+    """Dictionary codes of trace ids by first appearance."""
+    return combine(lo, hi)
 
 
-def look_up(table: tuple[Words, Words, Words], query: tuple[Words, Words, Words]) -> Ints:
+def look_up(table: Columns, query: Columns) -> Ints:
     """Row in `table` of each (trace_hi, trace_lo, span_id) of `query`; -1 where it is not there."""
+    result = np.full(len(query[0]), -1, dtype=np.int64)
     if not len(query[0]) or not len(table[0]):
-        return np.full(len(query[0]), -1, dtype=np.int64)
-    found = pc.index_in(pa.array(mix(*query)), value_set=pa.array(mix(*table)))
-    rows = np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    same = rows >= 0
-    for column, wanted in zip(table, query, strict=True):
-        same &= column[rows] == wanted
-    collided = (rows >= 0) & ~same
-    rows[collided] = [_scan(table, query, int(row)) for row in np.flatnonzero(collided)]
-    return rows
+        return result
+    held, asked = _hash(table), _hash(query)
+    rows, wanted = np.arange(len(held)), np.arange(len(asked))
+    for turn in range(_ROUNDS):
+        slot, count = _slots(held, len(rows), turn)
+        place = np.full(count, -1, dtype=np.int32)
+        place[slot[::-1]] = rows[::-1]
+        at = place[_slots(asked, len(rows), turn)[0]]
+        there = at >= 0  # where nothing was put nothing is to be found, now or later
+        same = there & _equal(table, at, query, wanted)
+        result[wanted[same]] = at[same]
+        lost, open_ = np.flatnonzero(place[slot] != rows), np.flatnonzero(there & ~same)
+        rows, held, wanted, asked = rows[lost], held[lost], wanted[open_], asked[open_]
+        if not len(rows) or not len(wanted):
+            return result
+    result[wanted] = _look_up_by_join(table, [column[wanted] for column in query])
+    return result
 
 
-def _scan(table: tuple[Words, Words, Words], query: tuple[Words, Words, Words], row: int) -> int:
-    """The slow, exact look-up for the rare hash collision."""
-    hits = np.flatnonzero(
-        (table[0] == query[0][row]) & (table[1] == query[1][row]) & (table[2] == query[2][row])
-    )
-    return int(hits[0]) if len(hits) else -1
+def _look_up_by_join(table: Columns, query: Columns) -> Ints:
+    """The slow way, for ids that were made to collide."""
+    names = ["hi", "lo", "span"]
+    held = pl.DataFrame(dict(zip(names, table, strict=True))).with_row_index("row")
+    held = held.unique(names, keep="first", maintain_order=True)
+    asked = pl.DataFrame(dict(zip(names, query, strict=True)))
+    return ints(asked.join(held, on=names, how="left", maintain_order="left")["row"])
 
 
 def jump(pointer: Ints, stop: Flags) -> Ints:
     """Follow `pointer` (row or -1) from each row to the first row where `stop` holds, itself
     included; -1 where the chain ends before. Pointer doubling: log2 of the longest chain steps."""
     reach = np.where(stop, np.arange(len(pointer)), pointer)
+    moving = np.flatnonzero(~stop & (pointer >= 0))  # what has arrived drops out
+    for _ in range(len(pointer).bit_length() + 1):
+        at = reach[moving]
+        following = reach[at]
+        reach[moving] = following
+        moving = moving[(following >= 0) & (following != at)]
+        if not len(moving):
+            break
+    reach[moving] = -1  # only circles go on for so long
+    return reach
+
+
+def connected(count: int, source: Ints, target: Ints) -> Ints:
+    """The lowest member of the component of each of `count` nodes, over undirected edges.
+
+    Every root hooks onto its lowest neighbour, then all paths are made one step long; of the
+    roots that have an edge, two rounds leave at most half (scipy does the same in C, but takes
+    longer to import than most recordings take to analyse).
+    """
+    root = np.arange(count, dtype=np.int64)
     while True:
-        inside = reach >= 0
-        following = np.where(inside, reach[reach], -1)
-        if np.array_equal(following, reach):
-            return reach
-        reach = following
+        a, b = root[source], root[target]
+        apart = a != b
+        if not apart.any():
+            return root
+        source, target = source[apart], target[apart]
+        low, high = np.minimum(a[apart], b[apart]), np.maximum(a[apart], b[apart])
+        np.minimum.at(root, high, low)
+        _shorten(root)
+
+
+def _shorten(root: Ints) -> None:
+    """Make every row point at the end of its path."""
+    while True:
+        following = root[root]
+        if np.array_equal(following, root):
+            return
+        root[:] = following

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from analyzer.codes import Flags, Ints, flags, look_up, trace_codes, words
+from analyzer.codes import Flags, Ints, connected, flags, ints, look_up, trace_codes, words
 from collectors.recording import Recording
 
 
@@ -39,20 +37,19 @@ def build_index(recording: Recording) -> SpanIndex:
     parent_id = words(spans["parent_id"])
     child = np.flatnonzero(parent_id)
     parent = np.full(len(hi), -1, dtype=np.int64)
-    parent[child] = look_up((hi, lo, span_id), (hi[child], lo[child], parent_id[child]))
+    asked = (hi[child], lo[child], parent_id[child])
+    linked = [words(links[name]) for name in ("trace_hi", "trace_lo", "span_id")]
+    found = look_up((hi, lo, span_id), list(map(np.append, asked, linked)))
+    parent[child], target = found[: len(child)], found[len(child) :]
     missing = (parent_id != 0) & (parent < 0)
     parent, in_cycle = break_cycles(parent)
-    target = look_up(
-        (hi, lo, span_id),
-        (words(links["trace_hi"]), words(links["trace_lo"]), words(links["span_id"])),
-    )
     return SpanIndex(
         trace=trace,
         trace_first=trace_first,
         parent=parent,
         missing_parent=missing,
         in_cycle=in_cycle,
-        link_source=links["span"].cast(int).to_numpy().astype(np.int64, copy=False),
+        link_source=ints(links["span"]),
         link_target=target,
         link_is_message=flags(links["is_message"]),
     )
@@ -70,9 +67,8 @@ def break_cycles(parent: Ints) -> tuple[Ints, Flags]:
     lost = np.flatnonzero(parent[reach] >= 0)  # never arrived at a root
     if not len(lost):
         return parent, cut
-    graph = coo_array((np.ones(len(lost)), (lost, parent[lost])), shape=(len(parent),) * 2)
-    count, component = connected_components(graph, directed=False)
-    lowest = np.full(count, len(parent), dtype=np.int64)
+    component = connected(len(parent), lost, parent[lost])
+    lowest = np.full(len(parent), len(parent), dtype=np.int64)
     np.minimum.at(lowest, component[lost], reach[lost])  # `reach` of a lost row lies on the circle
     rows = lowest[lowest < len(parent)]
     cut[rows] = True

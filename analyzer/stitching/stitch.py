@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from analyzer.codes import Flags, Ints, distinct, encode, ints, jump
+from analyzer.codes import Flags, Ints, connected, distinct, encode, ints, jump
 from analyzer.stitching.evidence import Evidence, Tier, message_evidence
 from analyzer.stitching.index import SpanIndex
 from analyzer.stitching.keys import Conflict, Key, KeyValues, key_values
@@ -131,11 +129,7 @@ def components(codes: Ints, source: Ints, target: Ints) -> Ints:
     count = int(codes.max(initial=-1)) + 1
     if not len(source) or not count:
         return codes
-    graph = coo_array(
-        (np.ones(len(source), dtype=np.int8), (codes[source], codes[target])), shape=(count, count)
-    )
-    _, label = connected_components(graph, directed=False)
-    return encode(label.astype(np.int64)[codes])[0]
+    return encode(connected(count, codes[source], codes[target])[codes])[0]
 
 
 def _separate(
@@ -316,9 +310,5 @@ def _join_by_keys(fragment: Ints, values: KeyValues) -> tuple[Ints, list[Conflic
 def _unite(fragment: Ints, values: KeyValues) -> Ints:
     count = int(fragment.max(initial=-1)) + 1
     size = count + len(values.texts)
-    graph = coo_array(
-        (np.ones(len(values), dtype=np.int8), (fragment[values.row], count + values.value)),
-        shape=(size, size),
-    )
-    _, label = connected_components(graph, directed=False)
-    return encode(label.astype(np.int64)[fragment])[0]
+    label = connected(size, fragment[values.row], count + values.value)
+    return encode(label[fragment])[0]

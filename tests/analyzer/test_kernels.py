@@ -99,8 +99,8 @@ def test_look_up_is_a_dictionary_even_where_hashes_collide(
     with pytest.MonkeyPatch.context() as patch:
         if bits:  # a hash of that many bits
             mask = np.uint64(2**bits - 1)
-            real = codes.mix
-            patch.setattr(codes, "mix", lambda *parts: real(*parts) & mask)
+            real = codes._hash
+            patch.setattr(codes, "_hash", lambda columns: real(columns) & mask)
         found = look_up(columns(table), columns(query))  # type: ignore[arg-type]
     assert found.tolist() == [wanted.get(row, -1) for row in query]
 
@@ -113,7 +113,7 @@ def test_trace_codes_are_the_same_exactly_where_the_ids_are(
     table = np.array(rows, dtype=np.uint64).reshape(len(rows), 2)
     with pytest.MonkeyPatch.context() as patch:
         if collide:
-            patch.setattr(codes, "mix", lambda *parts: np.zeros(len(parts[0]), dtype=np.uint64))
+            patch.setattr(codes, "_hash", lambda cols: np.zeros(len(cols[0]), dtype=np.uint64))
         code, first = trace_codes(table[:, 0].copy(), table[:, 1].copy())
     assert len(first) == len(set(rows))
     assert [rows[int(first[one])] for one in code] == rows
@@ -146,9 +146,15 @@ def test_components_are_those_of_networkx(size: int, links: list[tuple[int, int]
     assert sorted(set(found.tolist())) == list(range(len(wanted)))
 
 
-def test_encode_counts_up_by_first_appearance() -> None:
-    code, first = encode(np.array([7, 3, 7, 5]))
+@pytest.mark.parametrize("far", [0, 2**40])
+def test_encode_counts_up_by_first_appearance(far: int) -> None:
+    code, first = encode(np.array([7, 3 + far, 7, 5]))
     assert (code.tolist(), first.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
+
+
+def test_components_of_one_chain_are_one_whatever_its_numbers() -> None:
+    chain = np.random.default_rng(1).permutation(100_000)
+    assert not components(np.arange(len(chain)), chain[1:], chain[:-1]).any()
 
 
 # --- statistics --------------------------------------------------------------------------------
