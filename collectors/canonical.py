@@ -17,6 +17,7 @@ from collectors.words import map_words
 
 MAX_NAME = 1024  # characters of a span, scope or event name
 NO_NAME = "<unnamed>"
+NO_SERVICE = "unknown_service"
 
 # Values become words and numbers once a distinct attribute; a status code may be a word too.
 TYPES = {
@@ -66,7 +67,7 @@ def _span_columns(
     start = spans["start_ns"]
     columns["start_ns"] = start
     columns["end_ns"] = pl.select(pl.max_horizontal(start, spans["end_ns"])).to_series()
-    columns["name"] = _names(spans["name"])
+    columns["name"] = names(spans["name"])
     columns["kind"] = spans["kind"].set(spans["kind"] > max(Kind), 0)
     columns["status"] = spans["status"].set(spans["status"] > 2, 0)
     columns["trace_flags"] = _positive(spans["trace_flags"])
@@ -95,8 +96,9 @@ def _first(choices: list[pl.Series | None], dtype: pl.DataType) -> pl.Series | N
     return pl.select(pl.coalesce(present)).to_series()
 
 
-def _names(names: pl.Series) -> pl.Series:
-    words = names.fill_null("").cast(schema.WORD)
+def names(texts: pl.Series) -> pl.Series:
+    """Span, scope or event names as words: none is empty or too long."""
+    words = texts.fill_null("").cast(schema.WORD)
     return map_words(words, lambda text: text[:MAX_NAME] or NO_NAME)
 
 
@@ -142,7 +144,7 @@ def _resources(batch: RawBatch) -> dict[str, pl.Series]:
     frame = pl.DataFrame({name: value.get(name, none) for name in semconv.RESOURCE_ALIASES})
     process = pl.concat_str("_host", pl.lit(":"), "_pid")
     by_resource = frame.select(
-        pl.col("service").fill_null("unknown_service").cast(schema.WORD),
+        pl.col("service").fill_null(NO_SERVICE).cast(schema.WORD),
         pl.col("service_version").cast(schema.WORD),
         pl.col("service_instance").fill_null(process).cast(schema.WORD),
     )
@@ -150,7 +152,7 @@ def _resources(batch: RawBatch) -> dict[str, pl.Series]:
     if not batch.resources or (len(index) and index.max() >= batch.resources):  # type: ignore[operator]
         index = index.set(index >= batch.resources, None)
     columns = {column.name: column.gather(index) for column in by_resource}
-    columns["service"] = columns["service"].fill_null("unknown_service")
+    columns["service"] = columns["service"].fill_null(NO_SERVICE)
     return columns
 
 
@@ -187,7 +189,7 @@ def _events(batch: RawBatch) -> tuple[dict[str, pl.Series], pl.DataFrame]:
     owner = frame["span"].to_numpy()
     exceptions = {name: _last(owner, item.value, len(batch.spans)) for name, item in found.items()}
     events = frame.with_columns(
-        _names(frame["name"]).alias("name"), table.json_objects().alias("attributes")
+        names(frame["name"]).alias("name"), table.json_objects().alias("attributes")
     )
     return exceptions, schema.complete(events, schema.EVENTS)
 

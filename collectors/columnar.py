@@ -1,4 +1,4 @@
-"""Writes and reads recordings as Parquet and Arrow IPC: one row a span, what hangs on it nested."""
+"""Writes and opens recordings as Parquet and Arrow IPC: one row a span, what hangs on it nested."""
 
 from __future__ import annotations
 
@@ -12,24 +12,17 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from collectors import schema
 from collectors.canonical import Part
+from collectors.ledger import Ledger, Where
 from collectors.recording import Recording
+from collectors.rows import Rows
 from collectors.streams import Stream
+from collectors.table_shape import Malformed as Malformed
+from collectors.table_shape import OtherTable as OtherTable
 
 ROWS = 50_000  # spans a row group: one part when read
 VERSION = {b"choreoscope.schema": b"1"}
-NESTED = {
-    "links": schema.LINKS,
-    "events": schema.EVENTS,
-    "attributes": schema.ATTRIBUTES,
-}
 MAX_BYTES = 2 << 30  # of a file that has to be held in memory
-REQUIRED = ("trace_hi", "trace_lo", "span_id", "start_ns")
-
-
-class Malformed(ValueError):
-    """The file is damaged or is none of ours; the message says what was missing."""
 
 
 def write_parquet(recording: Recording, path: str | Path) -> None:
@@ -84,31 +77,54 @@ def _lists(rows: pa.Table, owner: npt.NDArray[np.uint32], owners: int) -> pa.Arr
     return pa.LargeListArray.from_arrays(offsets, structs)
 
 
-def read_parquet(source: Path | pa.Buffer) -> Iterator[Part]:
-    """The parts of a Parquet file, a row group each. Raises Malformed."""
+def read_parquet(
+    source: Path | pa.Buffer, ledger: Ledger | None = None, where: Where | None = None
+) -> Iterator[Part]:
+    """The parts of a Parquet file, a row group each. Raises Malformed.
+
+    Rows that are no span are rejected in `ledger`, by their number.
+    """
     import pyarrow.parquet as pq
 
+    ledger, where = ledger or Ledger(), where or Where(str(source))
     try:
         opened = pq.ParquetFile(_readable(source), page_checksum_verification=True)
+        rows = Rows(ledger, where, opened.schema_arrow)
         for number in range(opened.num_row_groups):
-            yield part(opened.read_row_group(number))
+            yield rows.part(opened.read_row_group(number, columns=rows.columns))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Malformed(str(error)) from error
+        raise _malformed(error) from error
 
 
 def _readable(source: Path | pa.Buffer) -> Any:
     return os.fspath(source) if isinstance(source, Path) else pa.BufferReader(source)
 
 
-def read_ipc(source: Path | pa.Buffer, *, stream: bool) -> Iterator[Part]:
-    """The parts of an Arrow IPC file or stream, a record batch each. Raises Malformed."""
+def _malformed(error: Exception) -> Malformed:
+    return error if isinstance(error, Malformed) else Malformed(str(error))
+
+
+def read_ipc(
+    source: Path | pa.Buffer,
+    ledger: Ledger | None = None,
+    where: Where | None = None,
+    *,
+    stream: bool,
+) -> Iterator[Part]:
+    """The parts of an Arrow IPC file or stream, a record batch each. Raises Malformed.
+
+    Rows that are no span are rejected in `ledger`, by their number.
+    """
+    ledger, where = ledger or Ledger(), where or Where(str(source))
+    rows: Rows | None = None
     try:
         data = pa.memory_map(os.fspath(source)) if isinstance(source, Path) else source
         for batch in _ipc_batches(data, stream):
             batch.validate(full=True)
-            yield part(pa.Table.from_batches([batch]))
+            rows = rows or Rows(ledger, where, batch.schema)
+            yield rows.part(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Malformed(str(error)) from error
+        raise _malformed(error) from error
 
 
 def held(stream: Stream) -> pa.Buffer:
@@ -126,85 +142,3 @@ def _ipc_batches(data: Any, stream: bool) -> Iterable[pa.RecordBatch]:
     opened = pa.ipc.open_file(data)
     for number in range(opened.num_record_batches):
         yield opened.get_batch(number)
-
-
-def part(table: pa.Table) -> Part:
-    """The frames of a table as `write_parquet` makes it. Raises Malformed."""
-    missing = [name for name in REQUIRED if name not in table.column_names]
-    if missing:
-        there = ", ".join(table.column_names[:8])
-        raise Malformed(f"no columns {', '.join(missing)}; there are {there}")
-    nested = {name: _unnested(table, name) for name in NESTED}
-    links, of_links = nested["links"]
-    link_attributes = _pairs(links)
-    return Part(
-        spans=_frame(table.select([n for n in schema.SPANS if n in table.column_names])),
-        links=_owned(links, of_links, schema.LINKS),
-        events=_owned(*nested["events"], schema.EVENTS),
-        attributes=_owned(*nested["attributes"], schema.ATTRIBUTES),
-        link_attributes=link_attributes,
-    )
-
-
-Unnested = tuple[pa.StructArray | None, npt.NDArray[np.uint32]]
-
-
-def _unnested(rows: pa.Table | pa.StructArray, name: str) -> Unnested:
-    """The structs in a list column, and the row each belongs to."""
-    none = None, np.empty(0, np.uint32)
-    if isinstance(rows, pa.Table):
-        if name not in rows.column_names:
-            return none
-        column = rows[name].combine_chunks()
-    else:
-        if rows.type.get_field_index(name) < 0:
-            return none
-        column = rows.field(name)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks else None
-    if column is None or not len(column):
-        return none
-    if not isinstance(column, (pa.ListArray, pa.LargeListArray)):
-        raise Malformed(f"column {name} is {column.type}, not a list of structs")
-    counts = column.value_lengths().fill_null(0).to_numpy()
-    owner = np.repeat(np.arange(len(column), dtype=np.uint32), counts)
-    found = column.flatten()
-    if not isinstance(found, pa.StructArray):
-        raise Malformed(f"column {name} is {column.type}, not a list of structs")
-    return found, owner
-
-
-def _owned(
-    structs: pa.StructArray | None, owner: npt.NDArray[np.uint32], shape: dict[str, pl.DataType]
-) -> pl.DataFrame:
-    if structs is None:
-        return schema.empty(shape)
-    names = [name for name in shape if structs.type.get_field_index(name) >= 0]
-    table = pa.Table.from_arrays([structs.field(name) for name in names], names)
-    first = next(iter(shape))
-    frame = _plain(table).with_columns(pl.Series(first, owner))
-    return schema.complete(frame, shape)
-
-
-def _pairs(links: pa.StructArray | None) -> pl.DataFrame:
-    if links is None:
-        return schema.empty(schema.LINK_ATTRIBUTES)
-    return _owned(*_unnested(links, "attributes"), schema.LINK_ATTRIBUTES)
-
-
-def _plain(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    """Spans in the declared shape; what may not be null is 0, or the unknown."""
-    frame = schema.complete(_plain(table), schema.SPANS)
-    zero = ["parent_id", "kind", "status", "dropped_links", "quality"]
-    return frame.with_columns(
-        pl.col(zero).fill_null(0),
-        pl.col("end_ns").fill_null(pl.col("start_ns")),
-        pl.col("service").fill_null("unknown_service"),
-        pl.col("name").fill_null("<unnamed>"),
-    )

@@ -95,10 +95,12 @@ def _zip(head: bytes) -> Foreign:
 
 def by_content(head: bytes) -> Foreign:
     """What the beginning of a file that is no traces looks like."""
-    known = by_magic(head)
+    known = None if is_text(head) else by_magic(head)
     if known is not None:
         return known
     if is_binary(head):
+        if head[1:400:2].count(0) > len(head[:400]) // 3:
+            return Foreign("UTF-16 text", "save it as UTF-8")
         return Foreign(f"binary data ({head[:8].hex(' ')} ...)")
     text = head.decode("utf-8", "replace").lstrip("\ufeff\0 \t\r\n")
     if not text:
@@ -112,6 +114,17 @@ def by_content(head: bytes) -> Foreign:
 def is_binary(head: bytes) -> bool:
     """Whether control characters abound: no text, however broken, has one in twenty."""
     return control(head[:1000]) * 20 > min(len(head), 1000)
+
+
+def is_text(head: bytes) -> bool:
+    """Whether it is UTF-8 without control characters: no protobuf with a span in it is."""
+    if control(head[:4096]):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # a character that the end of the piece cuts
+    return True
 
 
 def control(data: bytes) -> int:
@@ -168,7 +181,8 @@ _TEXTS: Sequence[tuple[Callable[[str], bool], Foreign]] = (
     (_matches(r"digraph |graph |strict "), Foreign("a DOT graph")),
     (_matches(r"(\[?\d{4}-\d\d-\d\d[T ]|\[?\d\d?:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:)"), _LOG),
     (_matches(r"(\d+\.){3}\d+ \S+ \S+ \["), _LOG),
-    (_matches(r"(?i)\W{0,2}(debug|info|warn|warning|error|trace|fatal)\b"), _LOG),
+    (_matches(r"\W{0,2}(DEBUG|INFO|WARN|WARNING|ERROR|TRACE|FATAL)\b"), _LOG),
+    (_matches(r"(?i)\[(debug|info|warn|warning|error|trace|fatal)\]"), _LOG),
     (_matches(r"\w+=\S+ \w+="), _LOG),
     (_is_table, Foreign("a table (CSV)", TABLE)),
     (_is_yaml, Foreign("YAML", "configuration? " + EXPORT)),

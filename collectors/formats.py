@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from collectors.decoders.json_text import trimmed
+from collectors.foreign import by_magic, is_binary, is_text
 from collectors.framing import Framing, detect_framing
 from collectors.streams import HEAD
 
@@ -35,12 +36,14 @@ def detect(head: bytes) -> Format | Framing:
         if head.startswith(magic):
             return found
     text = trimmed(head)
-    if not text or _looks_like_json(text):
+    if not text or _looks_like_json(text) or is_text(head):
         return Format.TEXT
+    if by_magic(head) is not None:
+        return Format.UNKNOWN
     framing = detect_framing(head, complete=len(head) < HEAD)
     if framing is not None:
         return framing
-    return Format.UNKNOWN if _binary(head) else Format.TEXT
+    return Format.UNKNOWN if is_binary(head) else Format.TEXT
 
 
 def _looks_like_json(text: bytes) -> bool:
@@ -50,12 +53,20 @@ def _looks_like_json(text: bytes) -> bool:
     return text.startswith(b"[") and second in (b"{", b"[", b"]", b"")
 
 
-def _binary(head: bytes) -> bool:
-    """Whether control characters abound: no text, however broken, has one in twenty."""
-    control = sum(byte < 9 or 13 < byte < 32 for byte in head[:1000])
-    return control * 20 > min(len(head), 1000)
-
-
 def is_json(head: bytes) -> bool:
     """Whether the stream begins as JSON does, not merely as text."""
     return _looks_like_json(trimmed(head))
+
+
+# Members that only trace formats have: a text with one of them is traces, however broken.
+_MARKS = (b'"resourceSpans"', b'"resource_spans"', b'"scopeSpans"', b'"spanID"', b'"localEndpoint"')
+
+
+def mentions_traces(head: bytes) -> bool:
+    """Whether a text that is no JSON all the same holds pieces of traces."""
+    return any(mark in head for mark in _MARKS)
+
+
+def worth_reading(head: bytes) -> bool:
+    """Whether a text that nobody named may be traces: blanks may be what a crash left."""
+    return is_json(head) or mentions_traces(head) or not trimmed(head)

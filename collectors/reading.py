@@ -11,13 +11,15 @@ from collectors.decoders import otlp_lines
 from collectors.decoders.documents import DocumentReader
 from collectors.decoders.json_documents import MAX_DOCUMENT, Text, is_document, pieces
 from collectors.decoders.zipkin import ZipkinSpans
-from collectors.formats import Format, detect, is_json
+from collectors.foreign import Foreign, by_content
+from collectors.formats import Format, detect, worth_reading
 from collectors.framing import Framing, Torn, messages
 from collectors.ledger import Ledger, Where
 from collectors.lines import LineTooLong, blocks
 from collectors.raw import RawBatch, merge
 from collectors.recording import Recording
-from collectors.sources import Source, resolve
+from collectors.sifting import Seen, Sieve
+from collectors.sources import Source, SourceError, resolve
 from collectors.streams import DamagedStream, Stream, opened
 
 POOL = 45_000  # spans; larger ones cost less time and more memory
@@ -39,7 +41,8 @@ def read(sources: Sequence[str | Path], *, progress: Progress | None = None) -> 
     reading = _Reading(ledger, _meter(found, progress))
     parts = [part for source in found for part in reading.source(source)]
     parts += reading.finish()
-    return assemble(parts, ledger.intake(tuple(source.name for source in found)))
+    names = tuple(source.name for source in found if not source.obstacle)
+    return assemble(parts, ledger.intake(names))
 
 
 def recording_from(batches: Sequence[RawBatch], ledger: Ledger | None = None) -> Recording:
@@ -88,77 +91,92 @@ class _Reading:
     """One call of `read`: what its sources share."""
 
     def __init__(self, ledger: Ledger, tell: Callable[[int], None]) -> None:
-        self.ledger = ledger
-        self._zipkin = ZipkinSpans(ledger)
-        self._documents = DocumentReader(ledger, self._zipkin)
+        self._sieve = Sieve(ledger)
+        self._account = ledger  # of the source that is being read
+        self._documents = DocumentReader(ledger, ZipkinSpans(ledger))
         self._pool = _Pool()
         self._tell = tell
 
     def source(self, source: Source) -> Iterator[Part]:
         """The parts of one source."""
-        where = Where(source.name)
+        if source.obstacle:
+            self._sieve.obstacle(source)
+            return
+        account = self._account = Ledger()
+        self._documents.begin(account)
+        seen = Seen(source)
         try:
             with opened(source, self._tell) as stream:
-                kind = detect(stream.peek())
-                if kind in COLUMNAR:
-                    yield from self._columnar(source, stream, Format(kind))
-                    return
-                for batch in self._batches(source, stream, kind):
-                    yield from self._pool.add(batch)
+                seen.head = stream.peek()
+                seen.kind = detect(seen.head)
+                yield from self._parts(seen, stream)
+        except SourceError as error:
+            if source.chosen:
+                raise
+            account.reject(Where(source.name), "unreadable", str(error))
         except DamagedStream as error:
-            self.ledger.reject(where, error.reason, f"{error}; what came before was kept")
+            what = f"{error}; what came before was kept"
+            account.reject(Where(source.name), error.reason, what)
         except LineTooLong as error:
-            self.ledger.reject(Where(source.name, error.line), "line-too-long", str(error))
+            account.reject(Where(source.name, error.line), "line-too-long", str(error))
         except Torn as torn:
-            self.ledger.reject(where, "torn-message", str(torn))
+            account.reject(Where(source.name), "torn-message", str(torn))
+        seen.foreign = seen.foreign or self._documents.foreign
+        self._sieve.settle(seen, account)
+
+    def _parts(self, seen: Seen, stream: Stream) -> Iterator[Part]:
+        if seen.kind in COLUMNAR:
+            yield from self._columnar(seen, stream, Format(seen.kind))
+            return
+        for batch in self._batches(seen, stream):
+            seen.spans += len(batch.spans)
+            yield from self._pool.add(batch)
 
     def finish(self) -> Iterator[Part]:
         """What had to wait for the last source."""
-        self._zipkin.build(self._documents.builder)
+        self._documents.zipkin.build(self._documents.builder)
         for batch in self._taken(1):
             yield from self._pool.add(batch)
         yield from self._pool.flush()
+        self._sieve.finish()
 
     def _taken(self, least: int) -> Iterator[RawBatch]:
         if len(self._documents.builder) >= least:
             yield self._documents.take()
 
-    def _columnar(self, source: Source, stream: Stream, kind: Format) -> Iterator[Part]:
+    def _columnar(self, seen: Seen, stream: Stream, kind: Format) -> Iterator[Part]:
         from collectors import columnar
 
-        self.ledger.format(kind.value)
-        plain = source.path is not None and stream.plain
+        self._account.format(kind.value)
+        path, where = seen.source.path, Where(seen.source.name)
+        file = path if path is not None and stream.plain and path.is_file() else None
         try:
-            data = source.path if plain and source.path else columnar.held(stream)
+            data = file or columnar.held(stream)
             if kind is Format.PARQUET:
-                yield from columnar.read_parquet(data)
+                yield from columnar.read_parquet(data, self._account, where)
             else:
-                yield from columnar.read_ipc(data, stream=kind is Format.ARROW_STREAM)
+                is_stream = kind is Format.ARROW_STREAM
+                yield from columnar.read_ipc(data, self._account, where, stream=is_stream)
         except columnar.Malformed as error:
-            self.ledger.reject(Where(source.name), f"invalid-{kind.value}", str(error))
+            if isinstance(error, columnar.OtherTable) and not seen.source.chosen:
+                seen.foreign = Foreign("a table without the columns of spans")
+            else:
+                self._account.reject(where, f"invalid-{kind.value}", str(error))
 
-    def _batches(
-        self, source: Source, stream: Stream, kind: Format | Framing
-    ) -> Iterator[RawBatch]:
-        head = stream.peek()
-        if isinstance(kind, Framing):
-            yield from self._protobuf(source, stream, kind)
-        elif kind is Format.TEXT and (source.chosen or is_json(head)):
+    def _batches(self, seen: Seen, stream: Stream) -> Iterator[RawBatch]:
+        source, head = seen.source, seen.head
+        if isinstance(seen.kind, Framing):
+            yield from self._protobuf(source, stream, seen.kind)
+        elif seen.kind is Format.TEXT and (source.chosen or worth_reading(head)):
             yield from self._text(source, stream, head)
-        elif kind is Format.EMPTY:
-            return
-        elif source.chosen:
-            detail = f"no trace format begins with the bytes {head[:8].hex()}"
-            self.ledger.reject(Where(source.name), "unknown-format", detail)
-        else:  # a readme beside the recordings of a folder is no damage
-            self.ledger.skipped["other-files"] += 1
-            self.ledger.warn(f"{source.name} was left out: it holds no traces")
+        elif seen.kind is not Format.EMPTY:  # a readme beside the recordings of a folder
+            seen.foreign = by_content(head)
 
     def _protobuf(self, source: Source, stream: Stream, framing: Framing) -> Iterator[RawBatch]:
         from collectors.decoders import otlp_protobuf  # ptars costs 0.1 s to load
 
-        self.ledger.format("otlp-protobuf")
-        yield from otlp_protobuf.decode(messages(stream, framing), self.ledger, source.name)
+        self._account.format("otlp-protobuf")
+        yield from otlp_protobuf.decode(messages(stream, framing), self._account, source.name)
 
     def _text(self, source: Source, stream: Stream, head: bytes) -> Iterator[RawBatch]:
         for texts in self._texts(source, stream, head):
@@ -168,7 +186,7 @@ class _Reading:
     def _texts(self, source: Source, stream: Stream, head: bytes) -> Iterator[list[Text]]:
         if is_document(head):
             whole = stream.rest(MAX_DOCUMENT)
-            for piece in pieces(whole, self.ledger, Where(source.name)):
+            for piece in pieces(whole, self._account, Where(source.name)):
                 yield [piece]
             return
         for block in blocks(stream):

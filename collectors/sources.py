@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collectors.folders import KINDS, Entry, below, examined, matching
+
 STDIN = "-"
 SIMULATED = "sim:"
 
@@ -26,6 +28,8 @@ class Source:
     path: Path | None  # None = standard input, or simulated
     size: int  # bytes; 0 where unknown
     chosen: bool  # named by the user, not found in a folder: it must be readable
+    obstacle: str = ""  # why it is not read: found in a folder, it does not stop the others
+    lost: bool = False  # traces may be behind the obstacle
 
     @property
     def simulated(self) -> bool:
@@ -43,7 +47,10 @@ def resolve(sources: Sequence[str | Path]) -> list[Source]:
 
 
 def _identity(source: Source) -> str:
-    return source.name if source.path is None else os.path.realpath(source.path)
+    """The file itself; of what cannot be read its name."""
+    if source.path is None or source.obstacle:
+        return source.name
+    return os.path.realpath(source.path)
 
 
 def _resolve(name: str) -> Iterator[Source]:
@@ -57,9 +64,9 @@ def _resolve(name: str) -> Iterator[Source]:
         raise SourceError(f"{name!r} is no path; name a file, a folder, a glob or - for stdin")
     path = Path(name)
     if os.path.isdir(name):
-        yield from _folder(path)
+        yield from map(_found, below(path))
     elif os.path.lexists(name):
-        yield _file(path, chosen=True)
+        yield _chosen(path)
     elif glob.has_magic(name):
         yield from _glob(name)
     else:
@@ -76,72 +83,45 @@ def _scenario(uri: str) -> Source:
     return Source(uri, None, 0, True)
 
 
-def _file(path: Path, *, chosen: bool) -> Source:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path}: {_reason(error)}") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(
-            f"{path} is {_kind(status.st_mode)}, not a regular file; "
-            "to read from a pipe, use - and redirect it to standard input"
-        )
-    if not os.access(path, os.R_OK):
-        raise SourceError(f"{path}: permission denied")
-    return Source(str(path), path, status.st_size, chosen)
+def _chosen(path: Path) -> Source:
+    """A file that the user named; a FIFO too, for `<(command)` is one. Raises SourceError."""
+    entry = examined(path)
+    if entry.obstacle in ("", FIFO):
+        return Source(str(path), path, entry.size, True)
+    if entry.obstacle in KINDS.values():
+        advice = "name a file, a folder or a FIFO, or - for standard input"
+        raise SourceError(f"{path} is {entry.obstacle}; {advice}")
+    raise SourceError(f"{path}: {entry.obstacle}")
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == 40 or "symbolic links" in str(error):
-        return "a loop of symbolic links; name the file itself"
-    if isinstance(error, FileNotFoundError):
-        return "a symbolic link to nothing"
-    return error.strerror or str(error)
+FIFO = KINDS[stat.S_IFIFO]
 
 
-def _kind(mode: int) -> str:
-    names = {
-        stat.S_IFIFO: "a FIFO",
-        stat.S_IFCHR: "a character device",
-        stat.S_IFBLK: "a block device",
-        stat.S_IFSOCK: "a socket",
-    }
-    return names.get(stat.S_IFMT(mode), "something else")
-
-
-def _folder(folder: Path) -> Iterator[Source]:
-    """Regular files below, sorted by path; hidden ones are left out."""
-    yield from sorted(_walk(folder, (os.path.realpath(folder),)), key=lambda item: item.name)
-
-
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Source]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise SourceError(f"{folder}: {error.strerror}") from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = Path(entry.path)
-        if entry.is_dir():
-            real = os.path.realpath(path)
-            if real in above:
-                raise SourceError(f"{path} is a link back to {real}: a loop; remove the link")
-            yield from _walk(path, (*above, real))
-        else:
-            yield _file(path, chosen=False)
+def _found(entry: Entry) -> Source:
+    """A file that nobody named."""
+    path = entry.path
+    return Source(str(path), path, entry.size, False, entry.obstacle, entry.lost)
 
 
 def _glob(pattern: str) -> Iterator[Source]:
-    names = sorted(glob.glob(pattern, recursive=True))
-    if not names:
-        raise SourceError(f"{pattern} matches no file")
-    for name in names:
-        if os.path.isdir(name):
-            if "**" not in pattern:
-                yield from _folder(Path(name))
-        else:
-            yield _file(Path(name), chosen=False)
+    found = matching(pattern)
+    if not found:
+        raise SourceError(f"{pattern} matches no file{_beside(pattern)}")
+    yield from map(_found, found)
+
+
+def _beside(pattern: str) -> str:
+    """Why: the folder that is not there, or some names that are."""
+    parts = Path(pattern).parts
+    plain = [part for part in parts[:-1] if not glob.has_magic(part)]
+    folder = Path(*plain) if plain else Path()
+    if len(plain) < len(parts) - 1:
+        return ""
+    if not folder.is_dir():
+        return f"; {_missing(folder)}"
+    names = [name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"; {folder} holds {shown}" if names else f"; {folder} is empty"
 
 
 def _missing(path: Path) -> str:

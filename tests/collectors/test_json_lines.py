@@ -309,7 +309,8 @@ def test_empty_input_is_no_error(reading: Any, data: bytes) -> None:
     assert (found.intake.spans, found.intake.damaged) == (0, False)
 
 
-def test_unknown_documents_are_named(reading: Any) -> None:
-    found = reading(b'{"hello":1}\n5\n')
+def test_unknown_documents_among_traces_are_named(reading: Any) -> None:
+    found = reading(request(span(1)) + b'\n{"hello":1}\n5\n')
     assert dict(found.intake.rejected) == {"unknown-shape": 2}
     assert "hello" in found.intake.problems[0].detail
+    assert [problem.line for problem in found.intake.problems] == [2, 3]

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 import zstandard
 
-from collectors import SourceError, read
+from collectors import SourceError, read, write_parquet
 from tests.collectors.test_json_lines import request, span
 
 
 def lines(*numbers: int) -> bytes:
     return b"".join(request(span(number)) + b"\n" for number in numbers)
+
+
+def pretty(number: int) -> bytes:
+    return json.dumps(json.loads(request(span(number))), indent=1).encode()
 
 
 def ids(*sources: str | Path) -> list[int]:
@@ -94,20 +101,116 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
         read([tmp_path / "nowhere" / "x"])
 
 
-def test_devices_pipes_and_loops_are_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for name, reason in (("/dev/zero", "character device"), (str(tmp_path / "pipe"), "FIFO")):
-        with pytest.raises(SourceError, match=reason):
-            read([name])
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "self").symlink_to(folder)
-    with pytest.raises(SourceError, match="loop"):
-        read([folder])
+def test_devices_and_loops_that_were_named_are_refused(tmp_path: Path) -> None:
     (tmp_path / "l1").symlink_to(tmp_path / "l2")
     (tmp_path / "l2").symlink_to(tmp_path / "l1")
-    with pytest.raises(SourceError, match="loop"):
-        read([tmp_path / "l1"])
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    for name, reason in (
+        ("/dev/zero", "character device; name a file, a folder or a FIFO, or -"),
+        (str(tmp_path / "l1"), "loop"),
+        (str(tmp_path / "gone"), "a symbolic link to nothing"),
+    ):
+        with pytest.raises(SourceError, match=reason):
+            read([name])
+
+
+def test_a_fifo_that_was_named_is_read(tmp_path: Path) -> None:
+    """`<(command)` of a shell is one."""
+    for number, data in enumerate((lines(1), gzip.compress(lines(1)), pretty(1))):
+        pipe = tmp_path / f"pipe{number}"
+        os.mkfifo(pipe)
+        writer = Thread(target=pipe.write_bytes, args=(data,), daemon=True)
+        writer.start()
+        assert ids(pipe) == [1]
+        writer.join(10)
+
+
+def test_a_parquet_file_from_a_fifo(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(lines(1, 2))
+    write_parquet(read([tmp_path / "x"]), tmp_path / "x.parquet")
+    os.mkfifo(tmp_path / "pipe")
+    data = (tmp_path / "x.parquet").read_bytes()
+    Thread(target=(tmp_path / "pipe").write_bytes, args=(data,), daemon=True).start()
+    assert ids(tmp_path / "pipe") == [1, 2]
+
+
+def test_what_is_no_file_does_not_stop_a_folder(tmp_path: Path) -> None:
+    """A pipe would hang it, a link upwards would never end."""
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "x.jsonl").write_bytes(lines(1))
+    (folder / "deep" / "y.jsonl").write_bytes(lines(2))
+    os.mkfifo(folder / "pipe")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.path.relpath(folder / "socket"))
+    (folder / "zero").symlink_to("/dev/zero")
+    (folder / "self").symlink_to(folder)
+    (folder / "deep" / "up").symlink_to(folder, target_is_directory=True)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    (folder / "l1").symlink_to(folder / "l2")
+    (folder / "l2").symlink_to(folder / "l1")
+    for source in (folder, f"{folder}/**"):
+        found = read([source])
+        assert found.spans["span_id"].to_list() == [1, 2]
+        assert not found.intake.damaged
+        assert found.intake.sources == (f"{folder}/deep/y.jsonl", f"{folder}/x.jsonl")
+        assert found.intake.skipped["no-files"] == 8
+    assert ids(f"{folder}/*") == [1, 2]
+    listener.close()
+    (warning,) = read([folder]).intake.warnings
+    assert "deep/up (a link to a folder that it lies in)" in warning
+
+
+def test_links_to_a_folder_are_followed_once(tmp_path: Path) -> None:
+    """Folders that link to each other have more paths than can be walked."""
+    folders = [tmp_path / f"f{number}" for number in range(12)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "x").write_bytes(lines(1 + folders.index(folder)))
+    for folder in folders:
+        for other in folders:
+            (folder / f"to-{other.name}").symlink_to(other)
+    found = read([tmp_path])
+    assert (found.intake.spans, found.intake.duplicates) == (12, 0)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_in_a_folder_is_lost_input(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(lines(1))
+    (tmp_path / "y").write_bytes(lines(2))
+    (tmp_path / "y").chmod(0)
+    found = read([tmp_path])
+    assert (found.intake.spans, dict(found.intake.rejected)) == (1, {"unreadable": 1})
+    assert found.intake.problems[0].detail == "permission denied"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("**", [1, 2, 3]),
+        ("**/*.jsonl", [1, 3]),
+        ("**/er/*", [3]),
+        ("deep/**/*.jsonl", [3]),
+        ("*/**", [2, 3]),
+        ("**/deep/**/b.jsonl", [3]),
+        ("deep*", [2, 3]),
+        ("[a]*", [1]),
+    ],
+)
+def test_globs(tmp_path: Path, pattern: str, expected: list[int]) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "a.jsonl").write_bytes(lines(1))
+    (tmp_path / "deep" / "x.json").write_bytes(lines(2))
+    (tmp_path / "deep" / "er" / "b.jsonl").write_bytes(lines(3))
+    assert ids(f"{tmp_path}/{pattern}") == expected
+
+
+def test_a_glob_that_matches_nothing_says_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(lines(1))
+    with pytest.raises(SourceError, match=r"\*\.jsonl matches no file; .* holds a\.json"):
+        read([f"{tmp_path}/*.jsonl"])
+    with pytest.raises(SourceError, match=r"matches no file; .*/nope does not exist"):
+        read([f"{tmp_path}/nope/*.jsonl"])
 
 
 @pytest.mark.parametrize("name", ["", "a\0b"])

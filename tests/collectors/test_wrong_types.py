@@ -1,4 +1,4 @@
-"""A value of the wrong type is counted, with its line, its path, what stood there, what is right."""
+"""A value of the wrong type is counted with its line, its path, what it was, what is right."""
 
 from __future__ import annotations
 
@@ -229,12 +229,12 @@ def test_jaeger_values_too(reading: Any, fields: dict[str, Any], said: str) -> N
 
 def test_jaeger_lists_too(reading: Any) -> None:
     trace = {"traceID": "ab", "spans": {}}
-    assert "data[0].spans: an object is not a list" == one_problem(reading({"data": [trace]}))[2]
+    assert one_problem(reading({"data": [trace]}))[2] == "data[0].spans: an object is not a list"
     trace = {"traceID": "ab", "spans": [JAEGER, JAEGER], "processes": 5}
     found = reading({"data": [trace]})
     assert dict(found.intake.rejected) == {"bad-type": 2}
     reply = {"data": 5, "total": 0, "limit": 0, "offset": 0, "errors": None}
-    assert "data: 5 (a number) is not a list" == one_problem(reading(reply))[2]
+    assert one_problem(reading(reply))[2] == "data: 5 (a number) is not a list"
 
 
 ZIPKIN = {"traceId": "ab", "id": "1", "timestamp": 1, "duration": 1}
