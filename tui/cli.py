@@ -31,6 +31,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("instances", "tui.commands.instances", "List workflow instances, filtered and sorted."),
     Entry("show", "tui.commands.show", "Draw one instance: lanes, waiting, evidence, findings."),
     Entry("graph", "tui.commands.graph", "Draw the services and destinations, or one instance."),
+    Entry("diff", "tui.commands.diff", "Say what changed between two runs: new, gone, different."),
     Entry("simulate", "tui.commands.simulate", "Write labelled traces of a system, with faults."),
     Entry("schema", "tui.commands.schema", "Print the JSON Schema of the JSON report."),
     Entry("doctor", "tui.commands.doctor", "Say what this installation and terminal can do."),
