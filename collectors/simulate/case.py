@@ -68,6 +68,7 @@ class Case:
     hit: str = ""  # the fault that did happen
     also: list[str] = field(default_factory=list)  # faults of the whole system that touched it
     since: int = 0
+    mute: bool = False  # who was hit left no span at all
     struck: int = 0  # when it happened, for one who sees everything
     stuck_at: Spot = field(default_factory=Spot)
     waiting_for: Spot = field(default_factory=Spot)

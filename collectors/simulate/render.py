@@ -22,7 +22,7 @@ from collectors.simulate.otlp import (
     number,
     text,
 )
-from collectors.simulate.vocabulary import WRITES_FLAGS, Template, Vocabulary
+from collectors.simulate.vocabulary import WRITES_FLAGS, Template, Vocabulary, error_type
 from collectors.simulate.world import World
 
 BATCH: Final = 10  # messages that one receive takes at most
@@ -294,5 +294,5 @@ def _note(case: Case, act: Act) -> None:
 def _exception(act: Act, shift: int) -> tuple[Event, ...]:
     if act.role not in ("process", "server", "send"):
         return ()
-    attributes = (text("exception.type", "HandlerError"), text("exception.message", act.error))
+    attributes = (text("exception.type", error_type(act)), text("exception.message", act.error))
     return (Event(str(act.end + shift), "exception", attributes),)

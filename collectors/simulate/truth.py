@@ -96,7 +96,7 @@ def tell(world: World, case: Case) -> Truth:
         faults=faults,
         findings=[list(group) for group in known.findings],
         accepts=sorted({*known.accepts, *(k for g in known.findings for k in g)}),
-        causes=list(known.causes),
+        causes=[*known.causes, *("downstream-silent",) * (case.mute and bool(known.causes))],
         never_causes=["lost"] * (_unsure(world, case) or "lost" not in known.causes),
         stuck_at=_place(case.stuck_at) if halted else None,
         waiting_for=_place(case.waiting_for) if halted else _pause(world, case),

@@ -42,6 +42,11 @@ class Template:
     attributes: tuple[KeyValue, ...]
 
 
+def error_type(act: Act) -> str:
+    """What the exception is called: the client library's of a send, the program's own elsewhere."""
+    return "BrokerNotAvailableError" if act.role == "send" else "HandlerError"
+
+
 class Vocabulary:
     """Templates of one scenario's spans, made once for each place."""
 
@@ -144,7 +149,7 @@ class Vocabulary:
             if self.broker == "rabbitmq":
                 routing = "messaging.rabbitmq.destination.routing_key"
                 common.append(text(routing, act.label))
-            common += [text("error.type", "HandlerError")] * bool(act.error)
+            common += [text("error.type", error_type(act))] * bool(act.error)
             return f"{act.role} {destination}", tuple(common)
         common.append(text("messaging.destination", destination))
         common.append(text("messaging.destination_kind", "topic"))

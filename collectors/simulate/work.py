@@ -153,6 +153,7 @@ class Work:
         server.error = words[fault]
         server.hidden = fault != "handler-error"
         server.dead_pod = fault == "crash"
+        self.case.mute = server.hidden and not any(a.parent is server for a in self.case.acts)
         self.mark_dead(server)
         self.halt(fault, Spot(client.service, client.label), spot, server.end)
 

@@ -208,6 +208,7 @@ def test_send_failed_reaches_nobody(shape):
         (bad,) = [m for m in of(made, told) if m.failed]
         assert bad.role == "send"
         assert not [m for m in made if m.span.parent_span_id == bad.span.span_id]
+        assert bad.attributes["error.type"] == "BrokerNotAvailableError"
 
 
 def test_late_is_one_slow_delivery(shape):
@@ -347,3 +348,11 @@ def test_the_moment_of_a_fault_lies_within_its_instance(shape):
         assert told.start_ns <= (told.since_ns or told.start_ns) <= told.struck_ns
         assert told.struck_ns <= max(told.end_ns, told.since_ns or 0) + 10**6
     assert all(t.struck_ns is None for t in truth if not t.findings)
+
+
+def test_a_callee_that_dies_before_it_does_anything_leaves_nothing_to_tell_a_crash_by(shape):
+    _, crashed = hit("sim:recommendations?instances=80&faults=crash:0.5", "crash", shape)
+    silent = [t for t in crashed if "downstream-silent" in t.causes]
+    assert 0 < len(silent) < len(crashed)  # profile and catalogue ask their databases first
+    assert all(t.causes[0] == "crashed" for t in crashed)
+    assert {t.waiting_for.service for t in silent if t.waiting_for} == {"recommender"}
