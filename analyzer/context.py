@@ -10,6 +10,7 @@ import polars as pl
 
 from analyzer.codes import Flags, Ints, ints, jump, words
 from analyzer.steps.table import StepTable
+from analyzer.stitching.callees import unanswered_calls
 from analyzer.stitching.evidence import Tier
 from analyzer.stitching.index import SpanIndex, break_cycles
 from analyzer.stitching.roles import Role
@@ -98,6 +99,11 @@ class Context:
         step_of[self.table.row] = np.arange(len(self.table))
         step_of[self.table.row[self.table.shared]] = -1
         return step_of[jump(self.stitching.parent, is_step)]
+
+    @cached_property
+    def calls(self) -> pl.DataFrame:
+        """Calls that left no span at the callee; shape `analyzer.stitching.callees.CALLS`."""
+        return unanswered_calls(self.spans, self.index, self.role)
 
     @cached_property
     def unlinked(self) -> Flags:

@@ -106,9 +106,11 @@ class Group:
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """Severity, then how many, then how sure."""
+        """Severity, then how many instances the cause can be expected to explain: one that is
+        named and sure comes before a guess about a few more."""
         worst = self.worst
-        return (worst.severity.rank, -self.instances, *worst.sort_key)
+        sure = worst.causes[0].confidence if worst.causes else worst.confidence
+        return (worst.severity.rank, -round(self.instances * sure, 6), *worst.sort_key)
 
 
 def instance_groups(findings: Iterable[Finding]) -> list[Group]:

@@ -12,7 +12,7 @@ from analyzer.detectors.identity import quarantine_note
 from analyzer.duration import plural, spell, verb
 from analyzer.finding import Cause, Finding, Severity
 from analyzer.stitching.roles import Role
-from collectors.schema import Kind, Quality
+from collectors.schema import Quality
 
 SKEW_NS = 10_000_000  # less is the rounding of clocks and emitters
 
@@ -71,54 +71,17 @@ def _links(context: Context) -> list[DataNote]:
 def silent_callees(context: Context) -> pl.DataFrame:
     """Calls to participants that left no span: columns instance, source, target, error,
     start_ns, wait_ns; one row a call, only where the callee's name is known."""
-    spans, table = context.spans, context.table
-    called = np.zeros(len(spans), dtype=np.bool_)
-    with_parent = np.flatnonzero(context.index.parent >= 0)
-    called[context.index.parent[with_parent]] = True
-    kind = ints(spans["kind"])
-    rows = np.flatnonzero((kind == Kind.CLIENT) & ~called & (context.role != Role.SEND))
-    part = spans[rows].select(
-        "rpc_service",
+    calls = context.calls.filter(pl.col("callee").is_not_null() & ~pl.col("emits"))
+    rows = ints(calls["row"])
+    part = context.spans[rows].select(
+        instance=pl.Series(context.table.instance_of_row[rows]),
         source="service",
-        target=pl.coalesce(
-            pl.col("rpc_service").cast(pl.String).str.split(".").list.last(),
-            pl.col("peer").cast(pl.String),
-        ),
+        target=calls["callee"],
         error=pl.col("status") == 2,
         start_ns="start_ns",
         wait_ns=pl.col("end_ns") - pl.col("start_ns"),
-        database=pl.col("db_system").is_not_null(),
-        messaging=pl.col("system").is_not_null(),
     )
-    part = part.with_columns(instance=pl.Series(table.instance_of_row[rows]))
-    part = part.filter(
-        pl.col("target").is_not_null()
-        & ~pl.col("database")
-        & ~pl.col("messaging")
-        & (pl.col("instance") >= 0)
-    )
-    generic = pl.col("target").str.to_lowercase() == "service"
-    return _not_emitting(context, part.filter(~generic)).select(
-        pl.col("instance").cast(pl.UInt32), "source", "target", "error", "start_ns", "wait_ns"
-    )
-
-
-def _not_emitting(context: Context, calls: pl.DataFrame) -> pl.DataFrame:
-    """Drop calls whose callee emits spans of its own; take a service's name for the callee's
-    where only spelling differs ("CartService" is "cartservice")."""
-    plain = pl.col("target").str.to_lowercase().str.replace_all(r"[^a-z0-9]", "")
-    emitting = context.spans["service"].unique().cast(pl.String)
-    known = emitting.str.to_lowercase().str.replace_all(r"[^a-z0-9]", "").to_list()
-    cores = {name.removesuffix("service") for name in known if name.removesuffix("service")}
-    calls = calls.with_columns(core=plain.str.strip_suffix("service"))
-    served = context.spans.filter(pl.col("kind") == Kind.SERVER)["rpc_service"].drop_nulls()
-    calls = calls.filter(~pl.col("rpc_service").is_in(served.unique().implode()))
-    address = pl.col("target").str.contains(r"^[0-9.:]+$|^\[?[0-9a-fA-F:]+\]?$|^localhost")
-    return (
-        calls.filter(~pl.col("core").is_in(sorted(cores)) & ~address)
-        .with_columns(target=pl.when(pl.col("core") != "").then(plain).otherwise("target"))
-        .drop("core", "rpc_service")
-    )
+    return part.filter(pl.col("instance") >= 0).with_columns(pl.col("instance").cast(pl.UInt32))
 
 
 def _silent(calls: pl.DataFrame) -> list[DataNote]:
