@@ -18,6 +18,7 @@ from analyzer.analysis import Analysis
 from tests.support.spans import COUPLING, kinds
 
 QUIRKS = Path(__file__).resolve().parents[2] / "fixtures" / "quirks"
+FOLDERS = sorted(path for path in QUIRKS.iterdir() if path.is_dir())
 FIELDS = {
     "quirk",
     "keys",
@@ -95,12 +96,18 @@ def check(analysis: Analysis, field: str, wanted: Any) -> None:
 
 
 # (quirk, field): why the analysis still gets it wrong. Empty is how it should be.
-XFAIL: dict[tuple[str, str], str] = {}
+XFAIL: dict[tuple[str, str], str] = {
+    (
+        "03-a-wrapping-span-without-attributes",
+        "edges",
+    ): "a producer that says receive is no receive",
+    ("03-a-batch-in-a-wrapping-span", "edges"): "the span around the poll is taken for a step",
+}
 
 
 def cases() -> list[Any]:
     found = []
-    for folder in sorted(QUIRKS.iterdir()):
+    for folder in FOLDERS:
         expected = json.loads((folder / "expected.json").read_text())
         for field in expected:
             if field in ("quirk", "keys"):
@@ -127,7 +134,7 @@ def test_quirk(analyses: dict[str, Analysis], name: str, field: str) -> None:
 
 def test_every_field_is_known_and_every_quirk_has_a_folder() -> None:
     numbers = set()
-    for folder in QUIRKS.iterdir():
+    for folder in FOLDERS:
         expected = json.loads((folder / "expected.json").read_text())
         assert set(expected) <= FIELDS, folder.name
         assert len(expected) > 2 or "findings" in expected or "edges" in expected, folder.name
