@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analyzer.checks import Conformance
 from analyzer.finding import Finding, Hotspot, Skipped
 from collectors.recording import Recording
 
@@ -152,6 +153,7 @@ class Analysis:
     data_notes: tuple[DataNote, ...] = ()
     key_suggestions: tuple[DataNote, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    conformance: Conformance | None = None  # where something was declared
 
     @cached_property
     def by_state(self) -> dict[str, int]:

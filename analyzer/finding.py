@@ -86,6 +86,7 @@ class Finding:
     causes: tuple[Cause, ...] = ()  # likeliest first
     evidence: tuple[Evidence, ...] = ()
     needs: tuple[str, ...] = ()  # the data that would make it surer
+    owner: str | None = None  # of the step, service or workflow, where one is declared
 
     @property
     def cause(self) -> str:

@@ -10,6 +10,10 @@ import polars as pl
 from analyzer import coupling
 from analyzer.analysis import Analysis, DataNote
 from analyzer.codes import Flags, Ints, ints
+from analyzer.conformance.conform import Conforming
+from analyzer.conformance.declared import NOTHING, Declared
+from analyzer.conformance.judgement import Judgement
+from analyzer.conformance.match import extended
 from analyzer.context import Context
 from analyzer.detection import Detection
 from analyzer.detectors.awaited import awaited
@@ -48,18 +52,21 @@ def analyze_recording(
     keys: Sequence[str] = (),
     wall_ns: int | None = None,
     progress: Progress | None = None,
+    declared: Declared = NOTHING,
 ) -> Analysis:
     """All results for a recording at `as_of_ns`, or at its own event-time watermark.
 
     `keys`: business keys, "order.id" or "order.id=app.order_id,orderId"; "auto" accepts the
     discovered ones. `wall_ns` only keeps spans of the future from moving the watermark.
+    `declared`: expectations and contracts that the recording is held against.
     Raises `analyzer.stitching.keys.KeySyntaxError`.
     """
     tell = progress or (lambda _: None)
     tell("stitching")
-    context, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns)
+    context, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns, declared)
     tell("detecting")
-    detections = detect(context)
+    conforming = Conforming.of(context, declared)
+    detections, judged = detect(context, conforming)
     tell("instances")
     lost = _orphans(detections, context.table.instances)
     ids = component_ids(context.spans, context.index, context.stitching)
@@ -83,6 +90,15 @@ def analyze_recording(
     )
     notes = data_notes(context, silent, strays)
     tell("report")
+    found, conformance = conforming.concluded(
+        judged,
+        (
+            *findings(context, detections, base),
+            *coupling.coupling_findings(hotspots),
+            *data_findings(notes),
+        ),
+        instances,
+    )
     return Analysis(
         recording=recording,
         as_of_ns=context.now_ns,
@@ -92,30 +108,27 @@ def analyze_recording(
         services=services,
         service_edges=service_edges,
         workflows=workflows(context, instances, coupling.style(steps, edges, instances, crossed)),
-        findings=tuple(
-            sorted(
-                (
-                    *findings(context, detections, base),
-                    *coupling.coupling_findings(hotspots),
-                    *data_findings(notes),
-                ),
-                key=lambda one: one.sort_key,
-            )
-        ),
+        findings=tuple(sorted(found, key=lambda one: one.sort_key)),
         hotspots=hotspots,
         data_notes=notes,
         key_suggestions=suggestions,
+        conformance=conformance,
     )
 
 
 def build_context(
-    recording: Recording, as_of_ns: int | None, keys: Sequence[str], wall_ns: int | None
+    recording: Recording,
+    as_of_ns: int | None,
+    keys: Sequence[str],
+    wall_ns: int | None,
+    declared: Declared = NOTHING,
 ) -> tuple[Context, tuple[DataNote, ...], int]:
     """Stitch the recording; also the suggested keys, and the ends that were not believed."""
     index = build_index(recording)
     role = roles(recording.spans, index)
     label, labels = label_table(recording.spans)
-    configured = [key for key in keys if key != AUTO]
+    labels = extended(labels, declared.expectations)
+    configured = [key for key in (*keys, *declared.expectations.keys) if key != AUTO]
     stitching = stitch(recording, index, role, parse_keys(configured))
     found = discover(recording, stitching.fragment)
     found = tuple(
@@ -162,12 +175,12 @@ def _suggestions(found: Sequence[KeyCandidate]) -> tuple[DataNote, ...]:
     )
 
 
-def detect(context: Context) -> tuple[Detection, ...]:
-    """Every detector, in an order that does not matter to the result."""
-    pairs = suggested_pairs(context)
-    absences = judged_absences(context)
+def detect(context: Context, conforming: Conforming) -> tuple[tuple[Detection, ...], Judgement]:
+    """Every detector, in an order that does not matter to the result; then what was declared."""
+    pairs = conforming.pairs(suggested_pairs(context))
+    absences = conforming.absences(judged_absences(context))
     dead = dead_lettered(context)
-    return (
+    detections = (
         awaited(context, absences, frozenset(pair.undo for pair in pairs)),
         failed(context, ints(dead.frame["instance"])),
         dead,
@@ -178,6 +191,7 @@ def detect(context: Context) -> tuple[Detection, ...]:
         unconsumed(context),
         identity_conflict(context),
     )
+    return conforming.detections(detections, absences)
 
 
 def _orphans(detections: Sequence[Detection], instances: int) -> Flags:

@@ -1,0 +1,1 @@
+"""What people declared, held against what ran: expectations, contracts, and `learn`."""
