@@ -217,3 +217,44 @@ def test_the_examples_of_the_help_are_scenarios_that_can_be(run: Run) -> None:
 def _environment() -> dict[str, str]:
     root = str(Path(simulate.__file__).resolve().parents[2])
     return {**os.environ, "PYTHONPATH": root, "COLUMNS": "80"}
+
+
+SCENARIO = "sim:order?instances=60&seed=7&faults=handler-error:0.1"
+COMMANDS = (
+    ("analyze", "--format", "json", "--fail-on", "none"),
+    ("instances", "--format", "json"),
+    ("show", "--instance", "ord-100003", "--key", "order.id=app.order_id"),
+    ("graph", "--format", "json"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[one[0] for one in COMMANDS])
+def test_a_scenario_is_a_source_of_every_command(run: Run, command: tuple[str, ...]) -> None:
+    name, *options = command
+    first, second = (run(name, SCENARIO, *options) for _ in range(2))
+    assert first.code == 0, first.err
+    assert first.out == second.out != ""
+    assert files() == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[one[0] for one in COMMANDS])
+def test_a_mistyped_scenario_is_told_what_is_right(run: Run, command: tuple[str, ...]) -> None:
+    name, *options = command
+    result = run(name, "sim:order?faults=lots:0.1", *options)
+    assert (result.code, result.out) == (3, "")
+    assert "did you mean 'lost'" in result.err
+
+
+def test_a_report_proposes_a_command_that_a_shell_understands(run: Run) -> None:
+    """The & and the ? of the scenario are quoted."""
+    out = run("analyze", SCENARIO, "--fail-on", "none").out.replace("\n", " ")
+    assert f"'{SCENARIO}'" in out
+
+
+def test_scenario_and_file_give_the_same_report(run: Run) -> None:
+    assert run("simulate", SCENARIO, "-o", "a.pb.zst").code == 0
+    options = ("--format", "json", "--fail-on", "none")
+    simulated, written = (run("analyze", one, *options).out for one in (SCENARIO, "a.pb.zst"))
+    assert simulated.replace(SCENARIO, "X").replace("otlp-json", "F") == written.replace(
+        "a.pb.zst", "X"
+    ).replace("otlp-protobuf", "F")
