@@ -118,7 +118,8 @@ def read_ipc(
     ledger, where = ledger or Ledger(), where or Where(str(source))
     rows: Rows | None = None
     try:
-        data = pa.memory_map(os.fspath(source)) if isinstance(source, Path) else source
+        # Not mapped: columns would point into a file that somebody may change or cut meanwhile.
+        data = pa.OSFile(os.fspath(source)) if isinstance(source, Path) else source
         for batch in _ipc_batches(data, stream):
             batch.validate(full=True)
             rows = rows or Rows(ledger, where, batch.schema)

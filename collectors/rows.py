@@ -60,11 +60,12 @@ class Rows:
         """The frames of a table as `columnar.write_parquet` makes it, without the bad rows."""
         written = _plain(table.select([name for name in schema.SPANS if name in self.columns]))
         spans, faults = _converted(written)
+        beyond = _beyond(written)
         keep = self._rejected(faults, len(written))
         self._done += len(written)
         links, of_links = _unnested(table, "links")
         part = Part(
-            spans=_repaired(spans),
+            spans=_repaired(spans, beyond),
             links=_owned(links, of_links, schema.LINKS),
             events=_owned(*_unnested(table, "events"), schema.EVENTS),
             attributes=_owned(*_unnested(table, "attributes"), schema.ATTRIBUTES),
@@ -104,14 +105,30 @@ def _plain(table: pa.Table) -> pl.DataFrame:
 
 def _converted(written: pl.DataFrame) -> tuple[pl.DataFrame, list[_Fault]]:
     """The columns in their declared types, and the rows that do not fit."""
-    columns = {
-        name: written[name].cast(schema.SPANS[name], strict=False) for name in written.columns
-    }
+    columns = {name: _cast(written[name]) for name in written.columns}
     faults = [f for name in columns for f in _faults(name, written[name], columns[name])]
     faults.append(_no_trace(columns))
     faults.append(_fault("bad-span-id", columns["span_id"] == 0, "span_id is 0"))
     faults.sort(key=lambda fault: list(NEEDED).index(fault.reason))
     return pl.DataFrame(columns), faults
+
+
+TIMES = ("start_ns", "end_ns")
+
+
+def _cast(column: pl.Series) -> pl.Series:
+    """In the declared type; null where it does not fit, but times are clamped."""
+    if column.name in TIMES and column.dtype == pl.UInt64():
+        column = column.clip(0, MAX_NS)
+    return column.cast(schema.SPANS[column.name], strict=False)
+
+
+def _beyond(written: pl.DataFrame) -> pl.Series:
+    """The rows with a time beyond int64."""
+    hits = [
+        (pl.col(n) > MAX_NS).fill_null(False) for n in TIMES if written.schema.get(n) == pl.UInt64()
+    ]
+    return written.select(pl.any_horizontal(pl.lit(False), *hits).alias("beyond")).to_series()
 
 
 def _faults(name: str, before: pl.Series, after: pl.Series) -> list[_Fault]:
@@ -138,7 +155,7 @@ def _fault(reason: str, rows: pl.Series, said: str) -> _Fault:
     return _Fault(reason, rows.fill_null(False).to_numpy(), said)
 
 
-def _repaired(frame: pl.DataFrame) -> pl.DataFrame:
+def _repaired(frame: pl.DataFrame, beyond: pl.Series) -> pl.DataFrame:
     """Spans in the declared shape; what is odd is flagged as the other decoders do."""
     spans = schema.complete(frame, schema.SPANS)
     start, end = pl.col("start_ns"), pl.col("end_ns")
@@ -151,6 +168,7 @@ def _repaired(frame: pl.DataFrame) -> pl.DataFrame:
         (own, Quality.SELF_PARENT),
         (unnamed, Quality.EMPTY_NAME),
         (missing, Quality.NO_END),
+        (pl.lit(beyond), Quality.CLAMPED_TIME),
     )
     bits = [
         pl.when(hit.fill_null(False)).then(pl.lit(int(flag), pl.UInt16())).otherwise(0)
@@ -174,6 +192,13 @@ def _small(name: str, largest: int) -> pl.Expr:
     return pl.when(number > largest).then(0).otherwise(number).alias(name)
 
 
+def _one(column: pa.ChunkedArray) -> pa.Array | None:
+    found = column.combine_chunks()
+    if not isinstance(found, pa.ChunkedArray):
+        return found
+    return found.chunk(0) if found.num_chunks else None
+
+
 Unnested = tuple[pa.StructArray | None, Numbers]
 
 
@@ -181,11 +206,9 @@ def _unnested(rows: pa.Table | pa.StructArray, name: str) -> Unnested:
     """The structs in a list column, and the row each belongs to."""
     none = None, np.empty(0, np.uint32)
     if isinstance(rows, pa.Table):
-        column = rows[name].combine_chunks() if name in rows.column_names else None
+        column = _one(rows[name]) if name in rows.column_names else None
     else:
         column = rows.field(name) if rows.type.get_field_index(name) >= 0 else None
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks else None
     if column is None or not len(column) or pa.types.is_null(column.type):
         return none
     counts = column.value_lengths().fill_null(0).to_numpy()

@@ -69,7 +69,8 @@ def _missing(missing: Sequence[str], names: Sequence[str]) -> str:
 
 def _nearest(wanted: str, names: Sequence[str]) -> str | None:
     """A column that is called alike, or as others call it."""
-    bare = {name.lower().replace("_", "").replace(".", ""): name for name in names}
+    free = [name for name in names if name not in schema.SPANS]
+    bare = {name.lower().replace("_", "").replace(".", ""): name for name in free}
     for alias in _ALIASES[wanted]:
         if alias in bare:
             return bare[alias]

@@ -228,7 +228,7 @@ def test_jaeger_values_too(reading: Any, fields: dict[str, Any], said: str) -> N
 
 
 def test_jaeger_lists_too(reading: Any) -> None:
-    trace = {"traceID": "ab", "spans": {}}
+    trace: dict[str, Any] = {"traceID": "ab", "spans": {}}
     assert one_problem(reading({"data": [trace]}))[2] == "data[0].spans: an object is not a list"
     trace = {"traceID": "ab", "spans": [JAEGER, JAEGER], "processes": 5}
     found = reading({"data": [trace]})
