@@ -16,14 +16,12 @@ from collectors.formats import Format, detect, worth_reading
 from collectors.framing import Framing, Torn, messages
 from collectors.ledger import Ledger, Where
 from collectors.lines import LineTooLong, blocks
-from collectors.raw import RawBatch, merge
+from collectors.pool import POOL, Pool
+from collectors.raw import RawBatch
 from collectors.recording import Recording
 from collectors.sifting import Seen, Sieve
 from collectors.sources import Source, SourceError, resolve
 from collectors.streams import DamagedStream, Stream, opened
-
-POOL = 45_000  # spans; larger ones cost less time and more memory
-POOL_LIMIT = 65_536  # spans; a batch that does not fit begins the next part
 
 COLUMNAR = (Format.PARQUET, Format.ARROW_FILE, Format.ARROW_STREAM)
 
@@ -63,44 +61,23 @@ def _meter(sources: Sequence[Source], progress: Progress | None) -> Callable[[in
     return tell
 
 
-class _Pool:
-    """Gathers small batches: promoting a batch has a price of its own, whatever its size."""
-
-    def __init__(self) -> None:
-        self._batches: list[RawBatch] = []
-        self._spans = 0
-
-    def add(self, batch: RawBatch) -> Iterator[Part]:
-        """Take in a batch; gives out a part when there is enough for one."""
-        if self._spans and self._spans + len(batch.spans) > POOL_LIMIT:
-            yield from self.flush()
-        self._batches.append(batch)
-        self._spans += len(batch.spans)
-        if self._spans >= POOL:
-            yield from self.flush()
-
-    def flush(self) -> Iterator[Part]:
-        """The part of what is left."""
-        if self._spans:
-            batch = merge(self._batches)
-            self._batches, self._spans = [], 0
-            yield canonical(batch)
-
-
 class _Reading:
     """One call of `read`: what its sources share."""
 
     def __init__(self, ledger: Ledger, tell: Callable[[int], None]) -> None:
-        self._sieve = Sieve(ledger)
+        self._ledger, self._sieve = ledger, Sieve(ledger)
         self._account = ledger  # of the source that is being read
         self._documents = DocumentReader(ledger, ZipkinSpans(ledger))
-        self._pool = _Pool()
+        self._pool = Pool()
         self._tell = tell
 
     def source(self, source: Source) -> Iterator[Part]:
         """The parts of one source."""
         if source.obstacle:
             self._sieve.obstacle(source)
+            return
+        if source.store is not None:
+            yield from self._stored(source.store)
             return
         account = self._account = Ledger()
         self._documents.begin(account)
@@ -123,6 +100,12 @@ class _Reading:
             account.reject(Where(source.name), "torn-message", str(torn))
         seen.foreign = seen.foreign or self._documents.foreign
         self._sieve.settle(seen, account)
+
+    def _stored(self, folder: Path) -> Iterator[Part]:
+        from collectors.store.snapshot import read_parts
+
+        self._ledger.format("store")
+        yield from read_parts(folder, self._ledger)
 
     def _parts(self, seen: Seen, stream: Stream) -> Iterator[Part]:
         if seen.kind in COLUMNAR:

@@ -1,4 +1,4 @@
-"""Finds what a user named: files, folders, globs, standard input, simulated systems."""
+"""Finds what a user named: files, folders, globs, standard input, stores, simulated systems."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collectors.folders import KINDS, Entry, below, examined, matching
 
 STDIN = "-"
 SIMULATED = "sim:"
+STORE = "store:"
 
 
 class SourceError(Exception):
@@ -25,11 +26,17 @@ class Source:
     """One file to read, standard input, or a simulated system."""
 
     name: str
-    path: Path | None  # None = standard input, or simulated
+    path: Path | None  # None = standard input, simulated, or a store
     size: int  # bytes; 0 where unknown
     chosen: bool  # named by the user, not found in a folder: it must be readable
     obstacle: str = ""  # why it is not read: found in a folder, it does not stop the others
     lost: bool = False  # traces may be behind the obstacle
+
+    @property
+    def store(self) -> Path | None:
+        """The folder of the durable store that it is."""
+        stored = self.path is None and self.name.startswith(STORE)
+        return Path(self.name.removeprefix(STORE)) if stored else None
 
     @property
     def simulated(self) -> bool:
@@ -60,6 +67,9 @@ def _resolve(name: str) -> Iterator[Source]:
     if name.startswith(SIMULATED):
         yield _scenario(name)
         return
+    if name.startswith(STORE):
+        yield _stored(name)
+        return
     if "\0" in name or not name:
         raise SourceError(f"{name!r} is no path; name a file, a folder, a glob or - for stdin")
     path = Path(name)
@@ -71,6 +81,13 @@ def _resolve(name: str) -> Iterator[Source]:
         yield from _glob(name)
     else:
         raise SourceError(_missing(path))
+
+
+def _stored(uri: str) -> Source:
+    """A store, also while another process writes it."""
+    from collectors.store.snapshot import snapshot
+
+    return Source(uri, None, snapshot(Path(uri.removeprefix(STORE))).size, True)
 
 
 def _scenario(uri: str) -> Source:

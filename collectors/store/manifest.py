@@ -1,0 +1,70 @@
+"""The manifest: which sequence numbers are compacted into which file, published whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from collectors.store.files import Files
+from collectors.store.layout import VERSION, Layout, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """One Parquet file and the stretch of the log that it stands for."""
+
+    file: str
+    first: int  # sequence numbers, both included
+    last: int
+    requests: int
+    spans: int
+    bytes: int
+    from_ns: int  # arrival of the first and the last request
+    until_ns: int
+    rejected: dict[str, int] = field(default_factory=dict)  # spans and requests, by reason
+    damaged: int = 0  # stretches of the log that went to quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All files of a store that are compacted, by sequence number."""
+
+    version: int = VERSION
+    compacted: tuple[Compacted, ...] = ()
+    removed: int = 0  # last sequence number whose spans retention has removed
+
+    @property
+    def last(self) -> int:
+        """The last sequence number that is compacted or removed."""
+        return max([self.removed, *(entry.last for entry in self.compacted)])
+
+    def with_entry(self, entry: Compacted) -> Manifest:
+        """The manifest with one more file, in the place of those it covers."""
+        kept = [one for one in self.compacted if one.last < entry.first or one.first > entry.last]
+        return replace(self, compacted=tuple(sorted([*kept, entry], key=lambda one: one.first)))
+
+    def without(self, entries: tuple[Compacted, ...]) -> Manifest:
+        """The manifest after retention has removed some files."""
+        kept = tuple(one for one in self.compacted if one not in entries)
+        return replace(
+            self, compacted=kept, removed=max([self.removed, *(e.last for e in entries)])
+        )
+
+
+def load(layout: Layout) -> Manifest:
+    """The manifest as it is now; an empty one where there is none. Raises StoreError."""
+    try:
+        return msgspec.json.decode(layout.manifest.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return Manifest()
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreError(
+            f"{layout.manifest} cannot be read: {error}; "
+            "move it away, and `store verify` makes it anew from the Parquet files"
+        ) from error
+
+
+def publish(layout: Layout, manifest: Manifest, files: Files) -> None:
+    """Put the manifest in the old one's place, on disk when this returns."""
+    files.publish(layout.manifest, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
