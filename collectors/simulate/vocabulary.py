@@ -44,7 +44,8 @@ class Template:
 
 def error_type(act: Act) -> str:
     """What the exception is called: the client library's of a send, the program's own elsewhere."""
-    return "BrokerNotAvailableError" if act.role == "send" else "HandlerError"
+    known = {"connection reset": "ConnectionResetError", "timeout": "TimeoutError"}
+    return "BrokerNotAvailableError" if act.role == "send" else known.get(act.error, "HandlerError")
 
 
 class Vocabulary:
@@ -56,7 +57,7 @@ class Vocabulary:
         self.new = scenario.semconv == "new"
         self.broker = scenario.broker
         self.language = {s: LANGUAGES[i % 4] for i, s in enumerate(flow.services)}
-        self._templates: dict[tuple[str, str, str, str, bool], Template] = {}
+        self._templates: dict[tuple[str, str, str, str, str | bool], Template] = {}
         self._resources: dict[str, Resource] = {}
         self._pods = {
             (name, replica): f"{name}-{crc32(name.encode()):08x}-{replica}"
@@ -66,7 +67,8 @@ class Vocabulary:
 
     def template(self, act: Act) -> Template:
         """The template of the act's span."""
-        key = (act.role, act.service, act.label, act.peer, bool(act.error))
+        word = act.error if act.role == "client" else bool(act.error)
+        key = (act.role, act.service, act.label, act.peer, word)
         found = self._templates.get(key)
         if found is None:
             found = self._templates[key] = self._make(act)
@@ -188,12 +190,13 @@ class Vocabulary:
 
     def _http(self, act: Act) -> tuple[str, tuple[KeyValue, ...]]:
         method, _, route = act.label.partition(" ")
-        failed = bool(act.error)
-        code = 500 if failed else 200
-        if act.role == "client" and act.error.isdigit():
-            code = int(act.error)
         names = _NEW_HTTP if self.new else _OLD_HTTP
-        found = [text(names["method"], method), number(names["status"], code)]
+        found = [text(names["method"], method)]
+        if act.role == "server" or not act.error or act.error.isdigit():
+            code = int(act.error) if act.error.isdigit() else 500 if act.error else 200
+            found.append(number(names["status"], code))
+        else:  # no answer came
+            found.append(text("error.type", error_type(act)))
         if act.role == "server":
             found.append(text(names["route"], route))
             found.append(text(names["path"], route.replace("{id}", "4711")))

@@ -140,7 +140,7 @@ class Work:
         for inner in call.calls:
             now, failed = self.call(inner, server, now)
             if failed:
-                server.error = failed
+                server.error = "500"  # whatever befell its callee, it answers itself
                 break
         server.end = now + self.dice.spread(MS, 0.4)
         client.end = server.end + MS // 2

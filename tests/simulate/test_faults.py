@@ -356,3 +356,19 @@ def test_a_callee_that_dies_before_it_does_anything_leaves_nothing_to_tell_a_cra
     assert 0 < len(silent) < len(crashed)  # profile and catalogue ask their databases first
     assert all(t.causes[0] == "crashed" for t in crashed)
     assert {t.waiting_for.service for t in silent if t.waiting_for} == {"recommender"}
+
+
+@pytest.mark.parametrize("fault", ["crash", "hang"])
+@pytest.mark.parametrize("semconv", ["new", "old"])
+def test_a_call_that_nobody_answered_has_no_status(fault, semconv):
+    """Further up everybody answers that it failed."""
+    uri = f"sim:login?instances=60&faults={fault}:0.5&target=otp&semconv={semconv}"
+    made, hanging = hit(uri, fault, "child")
+    status = "http.response.status_code" if semconv == "new" else "http.status_code"
+    for told in hanging:
+        clients = [m for m in of(made, told) if m.failed and m.span.kind == 3]
+        (unanswered,) = [m for m in clients if status not in m.attributes]
+        assert unanswered.service == "auth"
+        assert unanswered.attributes["error.type"] in ("ConnectionResetError", "TimeoutError")
+        answers = {m.attributes[status] for m in of(made, told) if m.failed and m is not unanswered}
+        assert answers == {"500"}

@@ -20,7 +20,7 @@ DIGESTS = {
     "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "18e3a261f123e42d",
     "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "a6c92777e1d2e8cc",
     "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "23aff6fe327fc785",
-    "sim:login?instances=40&faults=hang:.2": "3d0f561e2c4511a4",
+    "sim:login?instances=40&faults=hang:.2": "3b92dd28f1626350",
 }
 
 
