@@ -56,7 +56,7 @@ class Ran:
             .sort("service", "use", *places)
         )
         uses = (
-            (str(service), Use(use), frozenset(filter(None, names)), n)
+            (str(service), Use(use), _places(names), n)
             for service, use, *names, n in grouped.iter_rows()
         )
         active = spans["service"].cast(pl.String).drop_nulls().unique().to_list()
@@ -70,6 +70,15 @@ class Ran:
             if used is use and _is_on(pattern, places):
                 found[service] = found.get(service, 0) + n
         return found
+
+
+def _places(names: list[str | None]) -> frozenset[str]:
+    """The names of a step's channel, its own destination first; who reads a dead-letter queue
+    does not read what its messages were sent to."""
+    own = names[0]
+    if own is not None and re.search(DEAD_LETTER, own):
+        return frozenset((own,))
+    return frozenset(name for name in names if name)
 
 
 def _pattern(channels: Iterable[Channel]) -> re.Pattern[str]:
@@ -220,6 +229,10 @@ Judged = tuple[Check, Finding | None]
 
 def _on_channel(book: _Book, channel: Channel, ran: Ran) -> Iterator[Judged]:
     mine = [one for one in book.operations if set(one.channel.addresses) & set(channel.addresses)]
+    if not channel.addresses:
+        said = "its address is known at run time only"
+        yield _check("channel", str(channel), "is used", channel.origin, why=((said, 1),)), None
+        return
     senders, receivers = ran.on(channel, Use.SENDS), ran.on(channel, Use.RECEIVES)
     yield _runs(channel, senders, receivers)
     for use, seen in ((Use.SENDS, senders), (Use.RECEIVES, receivers)):
@@ -227,19 +240,20 @@ def _on_channel(book: _Book, channel: Channel, ran: Ran) -> Iterator[Judged]:
         for service, operation in sorted(declared.items()):
             yield _declared(operation, seen.get(service, 0), senders, service in ran.active)
         for service in sorted(set(seen) - set(declared)):
-            yield _undocumented(book, channel, use, service, seen[service], bool(declared))
+            opposite = any(one.service == service and one.use is not use for one in mine)
+            told = _Undeclared(channel, use, service, seen[service], opposite, bool(declared))
+            yield told.judged(service in book.documented)
     if senders and not receivers:
         yield _unused(channel, mine, senders)
 
 
 def _runs(channel: Channel, senders: dict[str, int], receivers: dict[str, int]) -> Judged:
     runs = sum(senders.values()) + sum(receivers.values())
-    check = _check(
-        "channel", channel.name, "is used", channel.origin, held=runs, broken=int(not runs)
-    )
     if runs:
-        return check, None
-    text = f"the declared channel {channel.name} was not used by anybody"
+        return _check("channel", str(channel), "is used", channel.origin, held=runs), None
+    why = (("not used in this recording", 1),)
+    check = _check("channel", str(channel), "is used", channel.origin, why=why)
+    text = f"the declared channel {channel} was not used by anybody in this recording"
     return check, _finding("silent-channel", Severity.NOTE, text, channel, None, channel.origin)
 
 
@@ -247,7 +261,7 @@ def _declared(operation: Operation, n: int, senders: dict[str, int], active: boo
     """A declared sender or receiver: seen, vanished, or nothing to take."""
     channel, service = operation.channel, operation.service
     messages = sum(senders.values())
-    expected = f"{operation.use.value} {channel.name}"
+    expected = f"{operation.use.value} {channel}"
     if n:
         return _check(operation.use.value, service, expected, operation.origin, held=n), None
     if operation.use is Use.SENDS or not messages:
@@ -260,40 +274,60 @@ def _declared(operation: Operation, n: int, senders: dict[str, int], active: boo
     severity = Severity.ERROR if active else Severity.WARNING
     why = "" if active else "; the service emits no span at all in this recording"
     text = (
-        f"{service} is declared to receive {channel.name} and was not seen to, while "
+        f"{service} is declared to receive {channel} and was not seen to, while "
         f"{plural(messages, 'message')} {'was' if messages == 1 else 'were'} sent there{why}"
     )
     finding = _finding("vanished-consumer", severity, text, channel, service, operation.origin)
     return check, finding
 
 
-def _undocumented(
-    book: _Book, channel: Channel, use: Use, service: str, n: int, others: bool
-) -> Judged:
+@dataclass(frozen=True)
+class _Undeclared:
     """A service that uses a channel and is not declared to."""
-    expected = f"is declared to {'send' if use is Use.SENDS else 'receive'} {channel.name}"
-    origin = channel.origin
-    rule = f"undeclared-{use.value}"
-    if service not in book.documented and not others:
-        said = f"no document of {service} was given, and none says who {use.value} it"
-        return _check(rule, service, expected, origin, why=((said, n),)), None
-    who = "producer" if use is Use.SENDS else "consumer"
-    did = "sent to" if use is Use.SENDS else "received from"
-    text = f"{service} {did} {channel.name} {plural(n, 'time')} and is not declared to"
-    kind = f"undocumented-{who}"
-    check = _check(rule, service, expected, origin, broken=n)
-    return check, _finding(kind, Severity.WARNING, text, channel, service, origin)
+
+    channel: Channel
+    use: Use
+    service: str
+    n: int
+    opposite: bool  # it is declared to do the other thing with it
+    others: bool  # somebody else is declared to do the same
+
+    def judged(self, documented: bool) -> Judged:
+        """A fault of the documents where there is one of the service; else not to be said."""
+        verb = "send to" if self.use is Use.SENDS else "receive from"
+        expected, origin = f"is declared to {verb} {self.channel}", self.channel.origin
+        rule = f"undeclared-{self.use.value}"
+        if documented:
+            check = _check(rule, self.service, expected, origin, broken=self.n)
+            return check, self._finding(Severity.WARNING, self._turned())
+        said = f"no document of {self.service} was given"
+        check = _check(rule, self.service, expected, origin, why=((said, self.n),))
+        return check, self._finding(Severity.NOTE, f"; {said}") if self.others else None
+
+    def _turned(self) -> str:
+        if not self.opposite:
+            return ""
+        does = "receive" if self.use is Use.SENDS else "send"
+        return f", but to {does}; in AsyncAPI 2 `publish` says that others publish to the service"
+
+    def _finding(self, severity: Severity, more: str) -> Finding:
+        sends = self.use is Use.SENDS
+        did = "sent to" if sends else "received from"
+        kind = "undocumented-producer" if sends else "undocumented-consumer"
+        times = plural(self.n, "time")
+        text = f"{self.service} {did} {self.channel} {times} and is not declared to{more}"
+        return _finding(kind, severity, text, self.channel, self.service, self.channel.origin)
 
 
 def _unused(channel: Channel, mine: Sequence[Operation], senders: dict[str, int]) -> Judged:
     n = sum(senders.values())
-    check = _check("consumed", channel.name, "is received by somebody", channel.origin, broken=n)
+    check = _check("consumed", str(channel), "is received by somebody", channel.origin, broken=n)
     declared = [one for one in mine if one.use is Use.RECEIVES]
     if declared:
         return check, None  # each of them is told as vanished
     text = (
         f"{plural(n, 'message')} of {', '.join(sorted(senders))} to the declared channel "
-        f"{channel.name}, and nobody is declared or seen to receive them"
+        f"{channel}, and nobody is declared or seen to receive them"
     )
     service = min(senders)
     return check, _finding("unused-event", Severity.WARNING, text, channel, service, channel.origin)
@@ -336,6 +370,6 @@ def _finding(
         confidence=0.8,
         message=text,
         service=service,
-        waiting_for=WaitingFor(destination=channel.name),
+        waiting_for=WaitingFor(destination=str(channel)),
         causes=(Cause(kind, 0.8, (place,)),),
     )

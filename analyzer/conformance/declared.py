@@ -27,6 +27,12 @@ class Channel:
     addresses: tuple[str, ...]
     origin: Origin = NOWHERE
 
+    def __str__(self) -> str:
+        """Its name, and what it is called on the broker where that is something else."""
+        if self.name in self.addresses or not self.addresses:
+            return self.name
+        return f"{self.name} ({self.addresses[0]})"
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
