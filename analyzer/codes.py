@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -202,6 +202,28 @@ def jump(pointer: Ints, stop: Flags) -> Ints:
             break
     reach[moving] = -1  # only circles go on for so long
     return reach
+
+
+def matches(left: Ints, right: Ints, count: int) -> tuple[Ints, Ints]:
+    """All pairs (position in `left`, position in `right`) of equal codes below `count`."""
+    order = np.argsort(right, kind="stable")
+    many = np.bincount(right, minlength=count)
+    before = np.cumsum(many) - many
+    times = many[left]
+    one = np.repeat(np.arange(len(left)), times)
+    nth = np.arange(len(one)) - np.repeat(np.cumsum(times) - times, times)
+    return one, order[before[left[one]] + nth]
+
+
+def of_words(words_: pl.Series, judge: Callable[[pl.Series], pl.Series]) -> Flags:
+    """`judge` of a column of few distinct words, asked once a distinct one; nulls are False."""
+    codes = ints(words_) if words_.null_count() else words_.to_physical().to_numpy()
+    told = np.zeros(int(codes.max(initial=0)) + 2, dtype=np.bool_)
+    told[codes] = True
+    known = np.flatnonzero(told[:-1]).astype(np.uint32)  # the last one: nulls
+    told[-1] = False
+    told[known] = flags(judge(pl.Series(known).cat.to(pl.Categorical()).cast(pl.String)))
+    return told[codes]
 
 
 def connected(count: int, source: Ints, target: Ints) -> Ints:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints, jump, words
+from analyzer.codes import Flags, Ints, Words, ints, jump, words
 from analyzer.steps.table import StepTable
 from analyzer.stitching.callees import unanswered_calls
 from analyzer.stitching.evidence import Tier
@@ -153,12 +153,20 @@ class Context:
 
     def trace_hex(self, row: int) -> str:
         """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""
-        hi, lo = self.spans["trace_hi"][row], self.spans["trace_lo"][row]
+        hi, lo = (int(column[row]) for column in self._trace_words)
         return f"{hi:016x}{lo:016x}" if hi else f"{lo:016x}"
 
     def span_hex(self, row: int) -> str:
         """Span id as 16 hex digits."""
-        return f"{self.spans['span_id'][row]:016x}"
+        return f"{int(self._span_words[row]):016x}"
+
+    @cached_property
+    def _trace_words(self) -> tuple[Words, Words]:
+        return words(self.spans["trace_hi"]), words(self.spans["trace_lo"])
+
+    @cached_property
+    def _span_words(self) -> Words:
+        return words(self.spans["span_id"])
 
 
 def trace_hexes(spans: pl.DataFrame, rows: Ints) -> pl.Series:
@@ -173,9 +181,9 @@ def trace_hexes(spans: pl.DataFrame, rows: Ints) -> pl.Series:
 
 def hex_strings(columns: np.ndarray) -> pl.Series:
     """Rows of unsigned 64-bit words as big-endian hex strings."""
-    width = columns.shape[1] * 16
-    text = columns.astype(">u8").tobytes().hex()
-    if not text:
-        return pl.Series([], dtype=pl.String)
-    letters = np.frombuffer(text.encode("ascii"), dtype=f"S{width}")
-    return pl.Series(letters.astype(f"U{width}"), dtype=pl.String)
+    import pyarrow as pa
+
+    rows, width = len(columns), columns.shape[1] * 16
+    ends = pl.Series(np.arange(rows + 1, dtype=np.int64) * width).to_arrow().buffers()[1]
+    letters = pa.py_buffer(columns.astype(">u8").tobytes().hex().encode("ascii"))
+    return pl.Series(pl.from_arrow(pa.LargeStringArray.from_buffers(rows, ends, letters)))

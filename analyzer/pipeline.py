@@ -63,22 +63,20 @@ def analyze_recording(
     """
     tell = progress or (lambda _: None)
     tell("stitching")
-    context, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns, declared)
+    context, ids, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns, declared)
     tell("detecting")
     conforming = Conforming.of(context, declared)
     detections, judged = detect(context, conforming)
     tell("instances")
     lost = _orphans(detections, context.table.instances)
-    ids = component_ids(context.spans, context.index, context.stitching)
     base = facts(context, ids[context.table.component]).with_columns(
         workflow=instance_names(context.table, context.labels, lost)
     )
     instances = with_states(base, detections, context)
     tell("coupling")
     steps = step_frame(context.table, context.spans, context.labels)
-    untyped = edge_frame(
-        context.table, pl.Series([None] * len(context.table.source), dtype=pl.Categorical())
-    )
+    nothing = pl.Series([None], dtype=pl.Categorical())
+    untyped = edge_frame(context.table, nothing.new_from_index(0, len(context.table.source)))
     kinds = coupling.edge_kinds(steps, untyped, recording.spans)
     edges = untyped.with_columns(kind=kinds.cast(pl.Categorical()))
     crossed = coupling.Crossed(steps, edges)
@@ -122,8 +120,9 @@ def build_context(
     keys: Sequence[str],
     wall_ns: int | None,
     declared: Declared = NOTHING,
-) -> tuple[Context, tuple[DataNote, ...], int]:
-    """Stitch the recording; also the suggested keys, and the ends that were not believed."""
+) -> tuple[Context, pl.Series, tuple[DataNote, ...], int]:
+    """Stitch the recording; also the ids of the components, the suggested keys, and the number of
+    ends that were not believed."""
     index = build_index(recording)
     role = roles(recording.spans, index)
     label, labels = label_table(recording.spans)
@@ -137,8 +136,8 @@ def build_context(
     if AUTO in keys and found:
         accepted = [*configured, *(one.key for one in found)]
         stitching, found = stitch(recording, index, role, parse_keys(accepted)), ()
-    rank = _rank(component_ids(recording.spans, index, stitching))
-    table = build_steps(recording.spans, index, role, label, stitching, rank)
+    ids = component_ids(recording.spans, index, stitching)
+    table = build_steps(recording.spans, index, role, label, stitching, _rank(ids))
     pairs = followed(table)
     label_service = label_services(labels)
     latest, strays = watermark(recording.spans, wall_ns, clocks_ahead(table, label_service))
@@ -155,7 +154,7 @@ def build_context(
         transitions=learn(table, pairs),
         now_ns=latest if as_of_ns is None else as_of_ns,
     )
-    return context, _suggestions(found), strays
+    return context, ids, _suggestions(found), strays
 
 
 def _rank(ids: pl.Series) -> Ints:

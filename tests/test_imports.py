@@ -77,3 +77,31 @@ def test_lazy_frames_are_evaluated_in_the_pipeline_only() -> None:
 )
 def test_evaluations_are_recognised(source: str, lines: list[int]) -> None:
     assert list(evaluations(source)) == lines
+
+
+# Each takes longer to import than a small recording takes to read and judge.
+HEAVY = ("networkx", "numba", "pandas", "polars", "pyarrow", "scipy", "textual")
+
+
+def loaded(words: str) -> set[str]:
+    """Which of HEAVY a command has loaded when it ends."""
+    code = (
+        "import sys\nfrom tui.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', *(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words.split()], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "LOADED" in done.stdout, done.stderr
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "analyze --help"])
+def test_help_loads_nothing_heavy(words: str) -> None:
+    assert loaded(words) == set()
+
+
+def test_an_analysis_loads_only_what_it_needs() -> None:
+    """Two services have no circle and no hub: no graph library."""
+    assert loaded("analyze fixtures/quirks/11-fire-and-forget") == {"polars", "pyarrow"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import polars as pl
 
@@ -16,12 +16,18 @@ from analyzer.coupling.facts import Facts
 from analyzer.coupling.score import MIN_EDGE_INSTANCES, hotspot, percent, share
 from analyzer.finding import Hotspot
 
+if TYPE_CHECKING:
+    import networkx as nx  # slow to import: only where a circle may be
+
 MAX_LENGTH = 8  # services in a circle: a longer one is not seen as a circle by anyone
 MAX_CYCLES = 1_000  # looked at in one component; a dense one has more than can be listed
+MAX_PEELED = 1_000  # edges that are peeled one layer at a time
 
 
 def cycles(facts: Facts) -> Iterator[Hotspot]:
     """One hotspot for each strongly connected component that holds a circle of three or more."""
+    if not _may_turn(facts):
+        return
     seen: set[int] = set()
     for component in _components(facts.graph):
         ring = _strongest(facts.graph.subgraph(component))
@@ -31,12 +37,31 @@ def cycles(facts: Facts) -> Iterator[Hotspot]:
     yield from _closed_by_replies(facts, seen)
 
 
+def _may_turn(facts: Facts) -> bool:
+    """Whether three services or more are left when those are taken away, again and again, into
+    or out of which nothing leads."""
+    edges = facts.service_edges.filter(
+        (pl.col("source") != pl.col("target")) & (pl.col("instances") >= MIN_EDGE_INSTANCES)
+    )
+    kept = set(edges.select("source", "target").iter_rows())
+    found = len(kept) + 1
+    while len(kept) < found <= MAX_PEELED:
+        found = len(kept)
+        sources, targets = {one for one, _ in kept}, {other for _, other in kept}
+        kept = {edge for edge in kept if edge[0] in targets and edge[1] in sources}
+    return len({one for one, _ in kept}) > 2
+
+
 def _components(graph: nx.DiGraph[int]) -> list[set[int]]:
+    import networkx as nx
+
     return sorted((c for c in nx.strongly_connected_components(graph) if len(c) > 2), key=min)
 
 
 def _strongest(graph: nx.DiGraph[int]) -> tuple[int, ...]:
     """The circle whose weakest edge is the strongest, written from its first name; () if none."""
+    import networkx as nx
+
     ordered: nx.DiGraph[int] = nx.DiGraph()  # sorted, so that the same thousand are looked at
     ordered.add_nodes_from(sorted(graph.nodes))
     for source, target in sorted(graph.edges):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import polars as pl
 
 from analyzer.codes import Flags, flags
 from analyzer.coupling.crossings import Crossed, WorkflowEdge, workflow_edges
 from analyzer.coupling.score import MIN_EDGE_INSTANCES
+
+if TYPE_CHECKING:
+    import networkx as nx  # slow to import, and most recordings have neither circle nor hub
 
 _ERROR_STATES = ("failed", "dead-lettered", "compensating", "compensated")
 
@@ -93,22 +96,27 @@ class Facts:
         return tuple(self.services.filter(pl.col("spans") > 0)["name"].sort().to_list())
 
     @cached_property
-    def graph(self) -> nx.DiGraph[int]:
-        """`pairs` between emitting services; nodes are positions in `emitting`.
+    def links(self) -> dict[tuple[int, int], dict[str, float]]:
+        """`pairs` between emitting services by their positions in `emitting`: instances, sync.
 
         Numbers as nodes, because the order of a set of strings changes from run to run.
         """
         number = {name: row for row, name in enumerate(self.emitting)}
+        rows = self.pairs.select("source", "target", "instances", "sync").iter_rows()
+        return {
+            (number[source], number[target]): {"instances": instances, "sync": sync}
+            for source, target, instances, sync in rows
+            if source in number and target in number
+        }
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[int]:
+        """`links` as a graph, with a node for every emitting service."""
+        import networkx as nx
+
         graph: nx.DiGraph[int] = nx.DiGraph()
-        graph.add_nodes_from(range(len(number)))
-        for row in self.pairs.iter_rows(named=True):
-            if row["source"] in number and row["target"] in number:
-                graph.add_edge(
-                    number[row["source"]],
-                    number[row["target"]],
-                    instances=row["instances"],
-                    sync=row["sync"],
-                )
+        graph.add_nodes_from(range(len(self.emitting)))
+        graph.add_edges_from((*ends, said) for ends, said in self.links.items())
         return graph
 
     def names(self, nodes: tuple[int, ...]) -> tuple[str, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import polars as pl
 
 from analyzer.coupling.facts import Facts
 from analyzer.coupling.score import MIN_INSTANCES, hotspot, percent, share
 from analyzer.finding import Hotspot
+
+if TYPE_CHECKING:
+    import networkx as nx  # slow to import: only where there is a hub
 
 MIN_SERVICES = 6  # among five, the quartiles below are two services each: no peers to speak of
 FAR_OUT = 3.0  # interquartile ranges: Tukey's "far out"; 1.5 finds one in any handful of services
@@ -19,26 +22,36 @@ MAX_NODES = 400  # above, betweenness is estimated from this many sources (seede
 
 def hubs(facts: Facts) -> Iterator[Hotspot]:
     """Services with work coming in and going out that have far more neighbours than the others."""
+    neighbours = _neighbours(facts)
+    if len(neighbours) < MIN_SERVICES or len(facts.instances) < MIN_INSTANCES:
+        return
+    limit = _fence([len(others) for others in neighbours.values()])
+    # work comes in and goes out: neither an entry nor something that all use
+    between = {source for source, _ in facts.links} & {target for _, target in facts.links}
+    chosen = [n for n in sorted(between) if len(neighbours[n]) >= limit]
+    if chosen:
+        yield from _told(facts, chosen)
+
+
+def _neighbours(facts: Facts) -> dict[int, set[int]]:
+    """Who has to do with each service that has to do with any."""
+    found: dict[int, set[int]] = {}
+    for source, target in facts.links:
+        found.setdefault(source, set()).add(target)
+        found.setdefault(target, set()).add(source)
+    return found
+
+
+def _told(facts: Facts, chosen: list[int]) -> Iterator[Hotspot]:
+    import networkx as nx
+
     graph = facts.graph.copy()
     graph.remove_nodes_from([n for n, degree in facts.graph.degree() if not degree])
-    instances = len(facts.instances)
-    if len(graph) < MIN_SERVICES or instances < MIN_INSTANCES:
-        return
-    neighbours = {node: len(set(nx.all_neighbors(graph, node)) - {node}) for node in graph}
-    limit = _fence(list(neighbours.values()))
-    chosen = [n for n in graph if neighbours[n] >= limit and _between(graph, n)]
-    if not chosen:
-        return
     passed = _passed(graph, chosen)
     cuts = set(nx.articulation_points(graph.to_undirected()))
     touched = _touched(facts)
     for node in chosen:
         yield _describe(facts, graph, node, passed[node], node in cuts, touched)
-
-
-def _between(graph: nx.DiGraph[int], node: int) -> bool:
-    """Whether work comes in and goes out: neither an entry nor something that all use."""
-    return graph.in_degree(node) > 0 and graph.out_degree(node) > 0
 
 
 def _fence(degrees: list[int]) -> float:
@@ -53,6 +66,8 @@ def _passed(graph: nx.DiGraph[int], chosen: list[int]) -> dict[int, float]:
     Edges that many instances take are short. Against connected pairs, not all, because in a
     flow without circles half of all pairs and more are never connected.
     """
+    import networkx as nx
+
     weighted: nx.DiGraph[int] = nx.DiGraph()
     weighted.add_nodes_from(sorted(graph.nodes))
     for source, target in sorted(graph.edges):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from analyzer.codes import of_words
 from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
 from analyzer.detectors.words import name_of
@@ -24,14 +25,12 @@ def dead_lettered(context: Context) -> Detection:
     """Sends to and reads from a dead-letter destination, consumers that settled with dead_letter,
     Wolverine's own events of loss."""
     table, spans = context.table, context.spans
-    named = spans["destination"].cast(pl.String).str.contains(DEAD_LETTER).fill_null(False)
-    disposed = (spans["disposition"].cast(pl.String) == "dead_letter").fill_null(False)
+    named = of_words(spans["destination"], lambda places: places.str.contains(DEAD_LETTER))
+    disposed = of_words(spans["disposition"], lambda ends: ends == "dead_letter")
     told = _wolverine(context)
     # where the broker moves the message itself, only the reader of the queue is seen
     messaging = np.isin(table.role, (Role.SEND, Role.PROCESS, Role.RECEIVE))
-    steps = np.flatnonzero(
-        (named.to_numpy()[table.row] & messaging) | (disposed.to_numpy() | told)[table.row]
-    )
+    steps = np.flatnonzero((named[table.row] & messaging) | (disposed | told)[table.row])
     if not len(steps):
         return nothing()
     source = np.full(len(table), -1, dtype=np.int64)

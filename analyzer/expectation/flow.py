@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints, encode
+from analyzer.codes import Ints, encode, ints
 from analyzer.steps.table import StepTable
 from analyzer.stitching.evidence import Tier
 from analyzer.stitching.roles import Role
@@ -53,25 +53,26 @@ def followed(table: StepTable) -> pl.DataFrame:
     """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
     label = table.label
     # an edge that only the order in time suggests teaches nothing about what follows what
-    sure = table.tier != Tier.TIME
-    source, target, wait = table.source[sure], table.target[sure], table.wait[sure]
+    sure = np.flatnonzero(table.tier != Tier.TIME)
+    width = int(label.max(initial=0)) + 1
+    _, first = encode(table.source[sure] * width + label[table.target[sure]])
+    edges = sure[first]
+    source, target = table.source[edges], table.target[edges]
     message = (table.role[source] == Role.SEND) & np.isin(
         table.role[target], (Role.PROCESS, Role.RECEIVE)
     )
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "step": source,
             "a": label[source],
             "b": label[target],
-            "wait": wait,
+            "wait": table.wait[edges],
             "message": message,
             "after_end": table.start[target] > table.end[source],
             "start": table.start[source],
             "same_trace": table.trace[source] == table.trace[target],
         }
     )
-    _, first = encode(source * (int(label.max(initial=0)) + 1) + label[target])
-    return frame[first]
 
 
 def learn(table: StepTable, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -144,31 +145,58 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     """
     starts = pl.DataFrame({"a": table.label, "start": table.start})
     wanted = candidates(transitions, starts)
+    wanted = wanted.with_columns(service=services[wanted["b"].to_numpy()])
+    step, of = _lacking(table, ints(wanted["a"]), ints(wanted["b"]))
     steps = pl.DataFrame(
         {
-            "step": np.arange(len(table)),
-            "a": table.label,
-            "instance": table.instance,
-            "start": table.start,
-            "end": table.end,
-            "error": table.error,
+            "step": step,
+            "a": table.label[step],
+            "instance": table.instance[step],
+            "start": table.start[step],
+            "end": table.end[step],
+            "error": table.error[step],
         }
     )
-    wanted = wanted.with_columns(service=services[wanted["b"].to_numpy()])
-    open_pairs = steps.join(wanted, on="a")
-    edges = pl.DataFrame({"step": table.source, "b": table.label[table.target]})
-    pair = pl.col("step") * (int(table.label.max(initial=0)) + 1) + pl.col("b")
-    missing = open_pairs.join(edges.select(pair=pair), left_on=pair, right_on="pair", how="anti")
+    missing = steps.hstack(wanted.drop("a")[of])
     if missing.is_empty():
         return missing
-    by_service = edges.with_columns(service=services[table.label[table.target]]).select(
-        "step", "service"
+    concerned = np.zeros(len(table), dtype=np.bool_)
+    concerned[step] = True
+    edges = np.flatnonzero(concerned[table.source])
+    by_service = pl.DataFrame(
+        {"step": table.source[edges], "service": services[table.label[table.target[edges]]]}
     )
     taken = missing.filter("message").join(by_service, on=["step", "service"], how="semi")
     missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
     repeated = _repetitions(table, missing)
     missing = missing.join(repeated, on=["step", "b"], how="anti")
     return _usual_in_context(table, missing).sort("instance", "step", "b")
+
+
+def _lacking(table: StepTable, a: Ints, b: Ints) -> tuple[Ints, Ints]:
+    """(step, number of the pair) of every step with label a[n] that no step with label b[n]
+    follows; `a` is sorted.
+
+    One turn over steps and edges for the first pair of each label, another for the second of
+    those that have two, ...: nothing is joined that is not missing.
+    """
+    steps, edges = np.arange(len(table)), np.arange(len(table.source))
+    came = np.zeros(len(table), dtype=np.bool_)
+    turn = np.arange(len(a)) - np.searchsorted(a, a)
+    found = [(steps[:0], steps[:0])]
+    for number in range(int(turn.max(initial=-1)) + 1):
+        pair_of = np.full(int(table.label.max(initial=0)) + 1, -1, dtype=np.int64)
+        pair_of[a[turn == number]] = np.flatnonzero(turn == number)
+        steps = steps[pair_of[table.label[steps]] >= 0]
+        pair = pair_of[table.label[table.source[edges]]]
+        edges, pair = edges[pair >= 0], pair[pair >= 0]
+        hit = b[pair] == table.label[table.target[edges]]
+        came[steps] = False
+        came[table.source[edges[hit]]] = True
+        lack = steps[~came[steps]]
+        found.append((lack, pair_of[table.label[lack]]))
+    step, of = zip(*found, strict=True)
+    return np.concatenate(step), np.concatenate(of)
 
 
 def _usual_in_context(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
@@ -192,15 +220,17 @@ def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
     redelivery that an idempotent handler dropped, an error before the retry."""
     origin = np.full(len(table), -1, dtype=np.int64)
     origin[table.target[::-1]] = table.source[::-1]
-    of_step = pl.DataFrame(
-        {"step": np.arange(len(table)), "origin": origin, "a": table.label}
-    ).filter(pl.col("origin") >= 0)
-    open_steps = (
-        missing.filter(~pl.col("message")).select("step", "a", "b").join(of_step, on=["step", "a"])
-    )
+    open_steps = missing.filter(~pl.col("message")).select("step", "a", "b")
+    open_steps = open_steps.with_columns(origin=origin[ints(open_steps["step"])])
+    open_steps = open_steps.filter(pl.col("origin") >= 0)
+    concerned = np.zeros(len(table) + 1, dtype=np.bool_)  # the last one: no origin
+    concerned[ints(open_steps["origin"])] = True
     # a step that lacks b is not the one that b followed: no need to pair the attempts
-    after = pl.DataFrame({"step": table.source, "b": table.label[table.target]})
-    done = of_step.join(after, on="step").select("origin", "a", "b").unique()
+    edges = np.flatnonzero(concerned[origin[table.source]])
+    source, target = table.source[edges], table.target[edges]
+    done = pl.DataFrame(
+        {"origin": origin[source], "a": table.label[source], "b": table.label[target]}
+    )
     return open_steps.join(done, on=["origin", "a", "b"], how="semi").select("step", "b").unique()
 
 

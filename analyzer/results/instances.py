@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from analyzer.analysis import INSTANCES
 from analyzer.codes import Ints, combine, distinct, first_rows, ints
@@ -70,8 +69,11 @@ def _extremes(start: Ints, end: Ints, of: Ints, count: int) -> tuple[Ints, Ints]
 
 def _as_lists(of: Ints, texts: pl.Series, count: int) -> pl.Series:
     """Lists of texts by instance; `of` is sorted."""
-    offsets = np.searchsorted(of, np.arange(count + 1))
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets), texts.to_arrow())
+    import pyarrow as pa
+
+    # not pa.array, which imports pandas to see whether it was given a piece of that
+    offsets = pl.Series(np.searchsorted(of, np.arange(count + 1))).to_arrow()
+    lists = pa.LargeListArray.from_arrays(offsets, texts.to_arrow())
     return pl.Series(pl.from_arrow(lists)).cast(pl.List(pl.String))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, flags, ints, jump
+from analyzer.codes import Flags, Ints, combine, flags, ints, jump
 from analyzer.steps.key_edges import with_key_edges
 from analyzer.steps.table import StepTable
 from analyzer.stitching.evidence import CONFIDENCE, Evidence, Tier
@@ -73,23 +73,23 @@ def _empty_twins(spans: pl.DataFrame, index: SpanIndex, role: Ints, messages: Ev
     consumer = consumer[origin[consumer] >= 0]
     has_child = np.zeros(len(role), dtype=np.bool_)
     has_child[index.parent[index.parent >= 0]] = True
-    frame = pl.DataFrame(
+    place = (ints(spans[name])[consumer] for name in ("service", "destination"))
+    group, _ = combine(origin[consumer], *place)
+    several = np.bincount(group, minlength=1)[group] > 1
+    if not several.any():
+        return empty
+    consumer = consumer[several]
+    twins = pl.DataFrame(
         {
             "row": consumer,
-            "origin": origin[consumer],
-            "service": spans["service"][consumer],
-            "destination": spans["destination"][consumer],
+            "group": group[several],
             "start": spans["start_ns"][consumer],
             "busy": has_child[consumer],
             "error": spans["status"][consumer] == Status.ERROR,
         }
     )
-    group = ["origin", "service", "destination"]
-    several = frame.filter(pl.len().over(group) > 1)
-    if several.is_empty():
-        return empty
-    first_work = pl.col("start").filter(pl.col("busy")).min().over(group)
-    idle = several.filter(
+    first_work = pl.col("start").filter(pl.col("busy")).min().over("group")
+    idle = twins.filter(
         ~pl.col("busy") & ~pl.col("error") & (pl.col("start") <= first_work + EMPTY_PAIR_NS)
     )
     empty[ints(idle["row"])] = True
@@ -114,10 +114,11 @@ def build_steps(
     instance, first = _runs(component)
     of_component = np.full(int(stitching.component.max(initial=-1)) + 1, -1, dtype=np.int64)
     of_component[component[first]] = np.arange(len(first))
-    pairs, received_rows = _row_edges(role, is_step, stitching)
+    nearest = jump(stitching.parent, is_step)
+    pairs, received_rows = _row_edges(role, is_step, stitching, nearest)
     source, target, tier = _attach(pairs, row, instance, shared, len(role))
     received = received_rows[row]
-    receipts = _receipts(spans, stitching, is_step, row)
+    receipts = _receipts(spans, stitching, is_step, row, nearest)
     table = StepTable(
         instance=instance,
         row=row,
@@ -199,19 +200,18 @@ def _has_step(component: Ints, is_step: Flags) -> Flags:
     return has
 
 
-def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Evidence, Flags]:
+def _row_edges(
+    role: Ints, is_step: Flags, stitching: Stitching, nearest: Ints
+) -> tuple[Evidence, Flags]:
     """(edges between rows that are steps, by row: sends that some span received).
+
+    `nearest`: the step at or above each row.
 
     A consumer hangs on the message it took; its parent counts only where no message is known.
     """
     parent, messages = stitching.parent, stitching.messages
-    nearest = jump(parent, is_step)
-    taken = np.zeros(len(role), dtype=np.bool_)
-    taken[messages.target] = True
     steps = np.flatnonzero(is_step)
-    above = np.where(parent[steps] >= 0, jump(parent, is_step | taken)[parent[steps]], -1)
-    through = (above >= 0) & taken[above] & ~is_step[above]  # the message came to a span above
-    via = pl.DataFrame({"taker": above[through], "step": steps[through]})
+    via = _through_takers(parent, messages, is_step, steps)
     by_taker = pl.DataFrame(
         {"taker": messages.target, "source": nearest[messages.source], "tier": messages.tier}
     )
@@ -235,15 +235,29 @@ def _row_edges(role: Ints, is_step: Flags, stitching: Stitching) -> tuple[Eviden
     return _strongest(Evidence(source[keep], target[keep], tier[keep])), received
 
 
-def _receipts(spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: Ints) -> pl.DataFrame:
+def _through_takers(parent: Ints, messages: Evidence, is_step: Flags, steps: Ints) -> pl.DataFrame:
+    """Steps whose nearest step or taker of a message above is a taker that is no step itself:
+    columns taker, step."""
+    taken = np.zeros(len(is_step), dtype=np.bool_)
+    taken[messages.target] = True
+    if not (taken & ~is_step).any():
+        return pl.DataFrame(schema={"taker": pl.Int64, "step": pl.Int64})
+    above = np.where(parent[steps] >= 0, jump(parent, is_step | taken)[parent[steps]], -1)
+    through = (above >= 0) & taken[above] & ~is_step[above]
+    return pl.DataFrame({"taker": above[through], "step": steps[through]})
+
+
+def _receipts(
+    spans: pl.DataFrame, stitching: Stitching, is_step: Flags, row: Ints, nearest: Ints
+) -> pl.DataFrame:
     """Sends whose message a service received in a span that is no step: columns step, service."""
     messages = stitching.messages
     mere = ~is_step[messages.target]
-    nearest = jump(stitching.parent, is_step)[messages.source[mere]]
+    sender = nearest[messages.source[mere]]
     step_of = np.full(len(is_step) + 1, -1, dtype=np.int64)
     step_of[row] = np.arange(len(row))
     service = ints(spans["service"])[messages.target[mere]]
-    found = pl.DataFrame({"step": step_of[nearest], "service": service})
+    found = pl.DataFrame({"step": step_of[sender], "service": service})
     return found.filter(pl.col("step") >= 0).unique().sort("step", "service")
 
 

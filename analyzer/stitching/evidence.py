@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints
+from analyzer.codes import Flags, Ints, combine, flags, ints, matches
 from analyzer.stitching.index import SpanIndex
 from analyzer.stitching.roles import Role
 
@@ -78,19 +78,9 @@ def _join(parts: list[Evidence]) -> Evidence:
 
 def message_evidence(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Evidence:
     """Pairs (producer, consumer) by link, causal id, message id and offset."""
-    return _join(
-        [
-            by_link(index, role),
-            by_causal_id(spans),
-            *_unless_known(
-                index,
-                role,
-                by_link(index, role),
-                by_message_id(spans, role),
-                by_offset(spans, role),
-            ),
-        ]
-    )
+    links = by_link(index, role)
+    by_id = (by_message_id(spans, role), by_offset(spans, role))
+    return _join([links, by_causal_id(spans), *_unless_known(index, role, links, *by_id)])
 
 
 def _unless_known(
@@ -177,16 +167,18 @@ def by_offset(spans: pl.DataFrame, role: Ints) -> Evidence:
     key = ["destination", "partition", "offset"]
     if spans["offset"].null_count() == len(spans):
         return _pairs(_none(), _none(), Tier.OFFSET)
-    rows = (
-        spans.select(*key, "start_ns", "end_ns")
-        .with_columns(role=role)
-        .with_row_index("row")
-        .drop_nulls(key)
-    )
-    sends, takes = _senders(rows, *key), _takers(rows)
-    pairs = takes.join(sends, on=key, suffix="_send")
-    pairs = pairs.filter(pl.col("start_ns_send") <= pl.col("end_ns") + MAX_SKEW_NS)
-    return _pairs(ints(pairs["row_send"]), ints(pairs["row"]), Tier.OFFSET)
+    known = np.logical_and.reduce([flags(spans[name].is_not_null()) for name in key])
+    rows = np.flatnonzero(known & np.isin(role, (Role.SEND, Role.PROCESS, Role.RECEIVE)))
+    code, first = combine(*(ints(spans[name])[rows] for name in key))
+    sends = role[rows] == Role.SEND
+    # what very many spans send is no message
+    sent = rows[sends], code[sends]
+    few = np.bincount(sent[1], minlength=len(first))[sent[1]] <= MAX_SENDERS
+    take, send = matches(code[~sends], sent[1][few], len(first))
+    target, source = rows[~sends][take], sent[0][few][send]
+    start, end = ints(spans["start_ns"]), ints(spans["end_ns"])
+    in_time = start[source] <= end[target] + MAX_SKEW_NS
+    return _pairs(source[in_time], target[in_time], Tier.OFFSET)
 
 
 def _senders(rows: pl.DataFrame, *key: str) -> pl.DataFrame:

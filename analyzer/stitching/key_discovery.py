@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints, ints
+from analyzer.codes import Ints, ints, of_words
 from analyzer.stitching.keys import PLACEHOLDERS, Conflict
 from collectors.recording import Recording
 
@@ -41,17 +42,12 @@ def discover(recording: Recording, fragment: Ints) -> tuple[KeyCandidate, ...]:
     interesting where its values are neither unique to a fragment nor shared by nearly all, and
     where it never puts two values into one fragment.
     """
-    attributes = recording.attributes
-    names = attributes["key"].unique().cast(pl.String).sort()
-    likely = [name for name in names if not _is_technical(name)]
-    if not likely:
-        return ()
-    keep = pl.Series(likely, dtype=pl.Categorical())
-    rows = attributes.filter(pl.col("key").is_in(keep.implode()))
-    promising = _judge(recording, fragment, rows.head(_SAMPLE), minimum=2)
-    if len(rows) > _SAMPLE:
-        keys = pl.Series([one.key for one in promising], dtype=pl.Categorical())
-        rows = rows.filter(pl.col("key").is_in(keys.implode()))
+    likely = _likely(recording.attributes)
+    rows = recording.attributes[likely[:_SAMPLE]]
+    promising = _judge(recording, fragment, rows, minimum=2)
+    if len(likely) > _SAMPLE:
+        keys = [one.key for one in promising]
+        rows = recording.attributes.filter(_among(recording.attributes, keys))
     return tuple(_judge(recording, fragment, rows, minimum=_MIN_VALUES))
 
 
@@ -63,14 +59,12 @@ def contradictions(recording: Recording, component: Ints) -> tuple[Conflict, ...
     """Spans that carry another case's value of a key that nobody configured, but that all other
     cases show to be their identity: one value a case, and one case a value."""
     attributes = recording.attributes
-    names = attributes["key"].unique().cast(pl.String).sort()
-    likely = pl.Series([name for name in names if not _is_technical(name)], dtype=pl.Categorical())
-    rows = attributes.filter(pl.col("key").is_in(likely.implode()))
-    if rows.is_empty():
+    likely = _likely(attributes)
+    promising = _identifying(_cases(attributes[likely[:_SAMPLE]], component))
+    keys = promising["key"].cast(pl.String).to_list()
+    if not keys:
         return ()
-    rows = rows.with_columns(case=pl.Series(component[ints(rows["span"])]))
-    promising = _identifying(_cases(rows.head(_SAMPLE)))
-    cases = _cases(rows.join(promising, on="key", how="semi"))
+    cases = _cases(attributes.filter(_among(attributes, keys)), component)
     per_case = pl.len().over("key", "case")
     identifying = _identifying(cases)
     torn = cases.join(identifying.select("key"), on="key", how="semi").filter(per_case > 1)
@@ -90,8 +84,9 @@ def contradictions(recording: Recording, component: Ints) -> tuple[Conflict, ...
     )
 
 
-def _cases(rows: pl.DataFrame) -> pl.DataFrame:
+def _cases(rows: pl.DataFrame, component: Ints) -> pl.DataFrame:
     """One row for each value of a key in a case: n spans carry it, `row` is the first."""
+    rows = rows.with_columns(case=pl.Series(component[ints(rows["span"])]))
     return rows.group_by("key", "case", "value").agg(n=pl.len(), row=pl.col("span").min())
 
 
@@ -112,8 +107,14 @@ def _identifying(cases: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _is_technical(name: str) -> bool:
-    return bool(pl.Series([name]).str.contains(_TECHNICAL)[0])
+def _likely(attributes: pl.DataFrame) -> Ints:
+    """Rows of the attributes that are not about technology."""
+    return np.flatnonzero(of_words(attributes["key"], lambda k: ~k.str.contains(_TECHNICAL)))
+
+
+def _among(attributes: pl.DataFrame, keys: list[str]) -> pl.Series:
+    """Whether each attribute is one of `keys`."""
+    return pl.Series(of_words(attributes["key"], lambda names: names.is_in(keys)))
 
 
 def _judge(

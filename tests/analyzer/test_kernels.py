@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from analyzer import codes
-from analyzer.codes import combine, encode, jump, look_up, trace_codes
+from analyzer.codes import combine, encode, jump, look_up, matches, of_words, trace_codes
 from analyzer.expectation.flow import burst, runs_p_value, wilson
 from analyzer.expectation.watermark import FUTURE_NS, watermark
 from analyzer.stitching.index import break_cycles
@@ -144,6 +144,22 @@ def test_components_are_those_of_networkx(size: int, links: list[tuple[int, int]
         frozenset(part) for part in wanted
     }
     assert sorted(set(found.tolist())) == list(range(len(wanted)))
+
+
+@many
+@given(st.lists(st.integers(0, 5), max_size=12), st.lists(st.integers(0, 5), max_size=12))
+def test_matches_are_all_pairs_of_equal_codes(left: list[int], right: list[int]) -> None:
+    one, other = matches(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), 6)
+    wanted = [(i, j) for i, a in enumerate(left) for j, b in enumerate(right) if a == b]
+    assert list(zip(one.tolist(), other.tolist(), strict=True)) == wanted
+
+
+@many
+@given(st.lists(st.sampled_from(["a", "ab", "b", None]), max_size=12))
+def test_of_words_is_asked_of_each_word(words: list[str | None]) -> None:
+    column = pl.Series(words, dtype=pl.Categorical())
+    found = of_words(column, lambda one: one.str.starts_with("a"))
+    assert found.tolist() == [word is not None and word.startswith("a") for word in words]
 
 
 @pytest.mark.parametrize("far", [0, 2**40])
