@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tui.pytest_plugin"]  # also where an older install lacks the entry point
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import click
 
+from tui.words import nearest
+
 
 def parse_kinds(words: Iterable[str]) -> frozenset[str]:
     """The kinds that fail the run. UsageError names the nearest word."""
@@ -22,12 +24,3 @@ def parse_kinds(words: Iterable[str]) -> frozenset[str]:
                 f"--fail-on: unknown kind {word!r}; {nearest(word, [*GROUPS, *KINDS])}"
             )
     return frozenset(found)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean ...`, or all that there are."""
-    from difflib import get_close_matches
-
-    names = list(known)
-    near = get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
