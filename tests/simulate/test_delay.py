@@ -85,3 +85,12 @@ def test_the_recordings_of_the_lab_are_scored_too() -> None:
     names = [one.name for one in grid.recordings()]
     assert len(names) == 8
     assert "lab killed-in-mid-work" in names
+
+
+def test_scenarios_are_samples_of_their_own_and_shapes_are_the_same_sample() -> None:
+    seeds: dict[tuple[str, str, str, str, str, int], set[int]] = {}
+    for one in grid.grid(False, 10, 7):
+        kind = (one.system, one.style, one.broker, one.semconv, ",".join(one.faults), one.gap_ns)
+        seeds.setdefault(kind, set()).add(one.seed)
+    assert {len(own) for own in seeds.values()} == {1}
+    assert len(set.union(*seeds.values())) > 0.95 * len(seeds)
