@@ -32,6 +32,23 @@ def assemble(parts: Sequence[Part], intake: Intake) -> Recording:
     return replace(recording, intake=counted)
 
 
+def as_part(recording: Recording) -> Part:
+    """A recording as a part of a larger one."""
+    return Part(
+        recording.spans,
+        recording.links,
+        recording.events,
+        recording.attributes,
+        recording.link_attributes,
+    )
+
+
+def kept(recording: Recording, keep: np.ndarray) -> Recording:
+    """The recording with those spans only (a flag for each), and what hangs on them."""
+    found = _sorted(as_part(recording), keep, recording.intake)
+    return replace(found, intake=replace(recording.intake, spans=len(found.spans)))
+
+
 def _concatenated(parts: Sequence[Part]) -> Part:
     """One part; rows shifted by what came before. Frees each frame as it goes."""
     if len(parts) == 1:

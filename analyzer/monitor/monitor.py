@@ -1,0 +1,196 @@
+"""One look at the system after the other: what has come, what is due, what is to be told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from analyzer.alerts.engine import Alert, Timing, step
+from analyzer.alerts.incident import Incident, incidents
+from analyzer.alerts.outbox import Outbox
+from analyzer.analysis import Analysis
+from analyzer.finding import Severity
+from analyzer.monitor.lag import Lag
+from analyzer.monitor.working_set import Left, Limits, WorkingSet
+from analyzer.pipeline import analyze_recording
+from collectors import read
+from collectors.assemble import as_part
+from collectors.canonical import Part
+from collectors.ledger import Ledger
+from collectors.store.decoding import Decoder
+from collectors.store.fetch import traces
+from collectors.store.follow import File, Follower
+
+SECOND = 1_000_000_000
+FETCH_NS = 5 * SECOND  # between two readings of the store for traces that came back
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to watch."""
+
+    keys: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    timing: Timing = field(default_factory=Timing)
+    least: Severity = Severity.WARNING
+    targets: tuple[str, ...] = ()  # names
+    silent_after_ns: int = 0  # alert where no data came for so long; 0 = never
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything known at one moment; all screens and numbers of it agree."""
+
+    generation: int
+    at_ns: int  # wall clock
+    analysis: Analysis
+    alerts: dict[str, Alert]
+    left: Left
+    requests: int  # since the start
+    spans: int
+    spans_per_s: float
+    lag_ns: int  # of the slowest service
+    behind_s: float  # how long the last look took
+    damaged: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+class Monitor:
+    """Follows a store. `look` is one step; `run` takes one each second until it is stopped."""
+
+    def __init__(
+        self,
+        store: Path,
+        settings: Settings,
+        outbox: Outbox,
+        *,
+        after: int = 0,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.settings, self._store, self._outbox, self._clock = settings, store, outbox, clock
+        self.working = WorkingSet(settings.limits)
+        self.follower = Follower(store, after)
+        self.lag = Lag()
+        self._ledger = Ledger()
+        self._alerts = outbox.alerts()
+        self._requests = self._spans = 0
+        self._last_data = self._last_look = clock()
+        self._returning: set[tuple[int, int]] = set()
+        self._fetched = 0
+        self._rate = 0.0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self.current: Look | None = None
+
+    def look(self) -> Look:
+        """Take in what has come, judge, tell. The same for any split of the input into looks."""
+        begin = time.monotonic()
+        now = self._clock()
+        parts = list(self._parts())
+        self._take(parts, now)
+        analysis = self._analysis(now)
+        self.working.retire(analysis, now)
+        self._tell(analysis, now)
+        found = Look(
+            generation=self.current.generation + 1 if self.current else 1,
+            at_ns=now,
+            analysis=analysis,
+            alerts=dict(self._alerts),
+            left=replace(self.working.left, finished=dict(self.working.left.finished)),
+            requests=self._requests,
+            spans=self._spans,
+            spans_per_s=self._rate,
+            lag_ns=self.lag.longest_ns,
+            behind_s=time.monotonic() - begin,
+            damaged=self.follower.damaged,
+            rejected=dict(self._ledger.rejected),
+        )
+        with self._changed:
+            self.current = found
+            self._changed.notify_all()
+        return found
+
+    def wait(self, generation: int, timeout_s: float) -> Look | None:
+        """The first look after that generation, or the present one when time is up."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.current is not None and self.current.generation > generation,
+                timeout_s,
+            )
+            return self.current
+
+    def run(self, every_s: float = 1.0) -> None:
+        """Look each second; where a look takes longer, as often as half of one core allows."""
+        while not self._stopping.is_set():
+            begin = time.monotonic()
+            self.look()
+            took = time.monotonic() - begin
+            self._stopping.wait(max(every_s - took, min(took, every_s)))
+
+    def stop(self) -> None:
+        """End after the present look."""
+        self._stopping.set()
+
+    def _parts(self) -> Iterable[Part]:
+        decoder = Decoder(self._ledger, "store")
+        for item in self.follower.poll():
+            if isinstance(item, File):
+                yield as_part(read([item.path]))
+            else:
+                self._requests += 1
+                yield from decoder.add([item.request])
+        yield from decoder.finish()
+
+    def _take(self, parts: Sequence[Part], now: int) -> None:
+        count = sum(len(part.spans) for part in parts)
+        passed = max((now - self._last_look) / SECOND, 0.1)
+        self._rate = 0.7 * self._rate + 0.3 * count / passed
+        self._last_look = now
+        self._spans += count
+        if count:
+            self._last_data = now
+            self.lag.learn(parts, now)
+            self._returning |= self.working.returning(parts)
+        if self._returning and now - self._fetched >= FETCH_NS:
+            parts = [*parts, *traces(self._store, self._returning)]
+            self.working.back(self._returning)
+            self._returning, self._fetched = set(), now
+        if parts:
+            self.working.add(parts)
+
+    def _analysis(self, now: int) -> Analysis:
+        return analyze_recording(
+            self.working.recording,
+            as_of_ns=now - min(self.lag.longest_ns, 5 * SECOND),
+            keys=self.settings.keys,
+            wall_ns=now,
+        )
+
+    def _tell(self, analysis: Analysis, now: int) -> None:
+        seen = [*incidents(analysis.findings, self.settings.least, now), *self._silence(now)]
+        alerts, events = step(
+            self._alerts, seen, now, self.settings.timing, self._outbox.silences()
+        )
+        if alerts != self._alerts or events:
+            self._outbox.commit(alerts, events, self.settings.targets)
+        self._alerts = alerts
+
+    def _silence(self, now: int) -> Iterable[Incident]:
+        """The dead man's switch: no data at all is the worst kind of quiet."""
+        still = now - self._last_data
+        if self.settings.silent_after_ns and still > self.settings.silent_after_ns:
+            yield Incident(
+                key="no-data",
+                kind="no-data",
+                cause="no-data",
+                severity=Severity.ERROR,
+                workflow="",
+                service="",
+                step="",
+                summary=f"no span has come for {still // SECOND} s",
+                instances=0,
+                since_ns=self._last_data,
+            )
