@@ -19,6 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _KEY = re.compile(r"[^\s=,]+(=[^\s=,]+(,[^\s=,]+)*)?")
 PROBLEMS_SHOWN = 5
+WARNINGS_SHOWN = 3
+WARNING_LIMIT = 600  # characters: four paths and what lies there
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ def load(request: Request) -> Analysis:
     _check_keys(request.keys)
     if request.where:
         check_where(request.where)
-    return _judge(_read(request.sources), as_of, request.keys)
+    recording = _read(request.sources)
+    _report_warnings(recording)
+    return _judge(recording, as_of, request.keys)
 
 
 def _read(sources: tuple[str, ...]) -> Any:
@@ -87,6 +91,18 @@ def _read(sources: tuple[str, ...]) -> Any:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise Stop(Exit.INPUT, escape(f"{place}{error.strerror or error}")) from None
+
+
+def _report_warnings(recording: Any) -> None:
+    """What was left out, or not as it should be, though the rest is whole."""
+    from analyzer.escape import escape
+    from collectors.recording import Recording
+
+    warnings = recording.intake.warnings if isinstance(recording, Recording) else ()
+    for warning in warnings[:WARNINGS_SHOWN]:
+        note(escape(warning, limit=WARNING_LIMIT))
+    if len(warnings) > WARNINGS_SHOWN:
+        note(f"+{len(warnings) - WARNINGS_SHOWN:,} more warnings")
 
 
 def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
@@ -128,7 +144,9 @@ def report_damage(analysis: Analysis) -> bool:
     hidden = lost - min(len(intake.problems), PROBLEMS_SHOWN)
     if hidden > 0:
         note(f"+{hidden:,} more")
-    note(f"part of the input could not be read: {lost:,} rejected")
+    read = analysis.recording.spans.height
+    what = "part of the input" if read else "nothing of the input"
+    note(f"{what} could {'not ' if read else ''}be read: {lost:,} rejected")
     return True
 
 

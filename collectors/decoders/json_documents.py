@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.decoders.json_text import trimmed
+from collectors.decoders.json_text import QUOTED, trimmed
 from collectors.ledger import Ledger, Where
 
 MAX_DOCUMENT = 2 << 30  # bytes
@@ -112,24 +112,35 @@ def _placed(
 
 
 def _salvaged(text: bytes, line: int, ledger: Ledger, where: Where) -> Iterator[Text]:
-    """The whole elements before the break, and one rejection that names its line."""
+    """The whole elements before the break, and one rejection that names the line of the break."""
     whole = text.decode(errors="replace")
     decoder, position = json.JSONDecoder(), whole.find("[") + 1
-    if not position:
-        position = len(whole) if not whole.startswith("{") else 0
-    wrap = b'{"resourceSpans":[%b]}' if "esourceSpans" in whole[:position] else b"%b"
-    detail, number = "the document ends or breaks here", 0
+    wrap, number = _wrapping(whole[:position]), 0
     try:
-        while position:
+        while True:
             position = _BLANKS.match(whole, position).end()  # type: ignore[union-attr]
             value, end = decoder.raw_decode(whole, position)
             at = line + whole.count("\n", 0, position)
             yield Text(wrap % json.dumps(value).encode(), Where(where.source, at), first=number)
-            number += 1
-            position = end
+            number, position = number + 1, end
     except RecursionError:
-        detail = "lists or objects are nested too deep"
-    except ValueError as error:
-        detail = str(error)
-    at = line + whole.count("\n", 0, position)
-    ledger.reject(Where(where.source, at), "invalid-json", detail)
+        at, detail = position, "lists or objects are nested too deep"
+    except json.JSONDecodeError as error:
+        at, detail = error.pos, _break(whole, error)
+    broken = Where(where.source, line + whole.count("\n", 0, at))
+    ledger.reject(broken, "invalid-json", detail)
+
+
+def _wrapping(before: str) -> bytes:
+    """What an element of the list that begins behind `before` stands in."""
+    if "esourceSpans" not in before:
+        return b'{"batches":[%b]}' if '"batches"' in before else b"%b"
+    envelope = '"trace"' in before or '"result"' in before
+    return b'{"trace":{"resourceSpans":[%b]}}' if envelope else b'{"resourceSpans":[%b]}'
+
+
+def _break(whole: str, error: json.JSONDecodeError) -> str:
+    rest = whole[error.pos : error.pos + QUOTED]
+    if not rest.strip() or error.msg.startswith("Unterminated"):
+        return "the document ends in the middle of a value"
+    return f"the document breaks at column {error.colno}: {json.dumps(rest, ensure_ascii=False)}"

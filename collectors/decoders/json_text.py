@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -35,17 +36,31 @@ def parse(text: bytes) -> tuple[Any, bool]:
         return _tolerant(text, str(error)), replaced
 
 
+def said(text: bytes, problem: str) -> str:
+    """Why a text is no JSON, for people; `problem` is what msgspec says."""
+    found = _PLACE.search(problem)
+    if found is None:
+        return "it ends in the middle of a value" if "truncated" in problem else problem
+    at = int(found[1])
+    rest = text[at : at + QUOTED].decode(errors="replace")
+    return f"no JSON from byte {at + 1:,} on: {json.dumps(rest, ensure_ascii=False)}"
+
+
+_PLACE = re.compile(r"\(byte (\d+)\)")
+QUOTED = 30  # bytes that a problem quotes
+
+
 def _tolerant(text: bytes, problem: str) -> Any:
     """What Python's own writer produces though it is no JSON; anything else is refused."""
     if not any(mark in text for mark in _TOLERATED):
-        raise Rejected("invalid-json", problem)
+        raise Rejected("invalid-json", said(text, problem))
     try:
         value = json.loads(text)
         return msgspec.json.decode(_without_surrogates(value)) if b"\\u" in text else value
     except RecursionError as error:
         raise Rejected("nested-too-deep", "lists or objects are nested too deep") from error
     except (ValueError, msgspec.DecodeError) as error:
-        raise Rejected("invalid-json", problem) from error
+        raise Rejected("invalid-json", said(text, problem)) from error
 
 
 def _without_surrogates(value: object) -> bytes:

@@ -106,3 +106,15 @@ def test_an_empty_reply_is_no_crash(reading: Any, document: Any) -> None:
 @pytest.mark.parametrize("document", [{"batches": [1, 2]}, {"batches": {"a": 1}}])
 def test_batches_of_something_else_are_foreign(reading: Any, document: Any) -> None:
     assert dict(reading(json.dumps(document)).intake.rejected) == {"unknown-format": 1}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_a_download_that_was_cut_keeps_its_whole_parts(reading: Any, name: str) -> None:
+    (outer, inner), *_ = ENVELOPES[name].items()
+    groups = inner["resourceSpans"] if isinstance(inner, dict) else inner
+    doubled: Any = {"resourceSpans": groups * 2} if isinstance(inner, dict) else groups * 2
+    text = json.dumps({outer: doubled}, indent=2)
+    found = reading(text[: text.rindex('"name"')])
+    assert found.intake.spans == 2
+    assert dict(found.intake.rejected) == {"invalid-json": 1}
+    assert found.intake.problems[0].line == text[: text.rindex('"name"')].rstrip().count("\n") + 1

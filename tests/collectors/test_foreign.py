@@ -248,7 +248,8 @@ def test_an_empty_file_is_no_error_and_is_told(tmp_path: Path, data: bytes) -> N
 def test_broken_json_that_was_named_says_where(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(b'{\n  "a": 1,\n  "b": oops\n}\n')
     (problem,) = read([tmp_path / "x.json"]).intake.problems
-    assert (problem.reason, problem.line) == ("invalid-json", 1)
+    assert (problem.reason, problem.line) == ("invalid-json", 3)
+    assert problem.detail == 'the document breaks at column 8: "oops\\n}"'
     found = read([tmp_path])
     assert not found.intake.damaged
     assert "x.json (JSON that breaks off)" in found.intake.warnings[0]
