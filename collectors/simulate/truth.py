@@ -122,7 +122,7 @@ def _unsure(world: World, case: Case) -> bool:
 
 
 def _judgeable(world: World, case: Case) -> bool:
-    age = world.horizon_ns - case.since
+    age = world.last_start_ns - case.since
     if not case.since or case.hit in ("dead-letter", "send-failed"):
         return True
     if case.hit == "handler-error":

@@ -117,6 +117,11 @@ class World:
         return max(1, self.length_ns // self.scenario.instances)
 
     @property
+    def last_start_ns(self) -> int:
+        """When the last instances start: the recording goes on until then, perhaps no longer."""
+        return EPOCH_NS + (self.scenario.instances - 1) // BURST * BURST * self.spacing_ns
+
+    @property
     def cut_ns(self) -> int:
         """Nothing that ends later is in the recording."""
         stops = {"in-flight", "late-spans"} & self.scenario.faults.keys()
@@ -209,9 +214,12 @@ class World:
 
     @property
     def patience_ns(self) -> int:
-        """An age at which a missing step is beyond doubt, given this scenario's own waits."""
+        """An age at which a missing step is beyond doubt, given this scenario's own waits.
+
+        Also for one who does not know their distribution: three times the longest of hundreds.
+        """
         faults = self.scenario.faults
-        usual = 6 * (self.scenario.gap_ns or SECOND)
+        usual = 12 * (self.scenario.gap_ns or SECOND)
         if "late" in faults:
             usual = max(usual, 120 * (self.scenario.gap_ns or SECOND))
         if "outage" in faults:

@@ -16,11 +16,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "collectors" / "simulate"
 # Whoever changes what a seed means changes these, and says so in the changelog.
 DIGESTS = {
     "sim:order?instances=40": "857a535113677cf0",
-    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "b9f46930a65c2b6c",
+    "sim:order?shape=batch&instances=40&faults=lost:.1,crash:.1,dead-letter:.1": "8a8744f83bb595b5",
     "sim:electronics?shape=link&instances=40&faults=no-compensation:.3": "18e3a261f123e42d",
     "sim:electronics?style=orchestrated&instances=40&faults=skip:.3": "a6c92777e1d2e8cc",
     "sim:tickets?shape=key&semconv=old&broker=rabbitmq&instances=40": "23aff6fe327fc785",
-    "sim:login?instances=40&faults=hang:.2": "3b92dd28f1626350",
+    "sim:login?instances=40&faults=hang:.2": "aa94479f3eb0e473",
 }
 
 
