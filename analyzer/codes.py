@@ -16,7 +16,8 @@ Columns: TypeAlias = Sequence[npt.NDArray[Any]]  # of 64-bit integers, all of on
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads what it multiplies
 _ROUNDS = 16  # of hashing; each leaves less than a fifth, so that what is left means to collide
-_DENSE = 4  # values a row: up to here a table by value is smaller than one by hash
+_DENSE = 4  # slots a row: up to here a table by value is smaller than one by hash
+_ROOM = 1 << 20  # slots of a table that stays in cache
 
 
 def words(series: pl.Series) -> Words:
@@ -75,7 +76,7 @@ def _earliest(columns: Columns) -> Ints:
     said = [c for c in columns if len(c) and c.min() != c.max()]
     if not said:  # most attributes are absent everywhere
         return np.zeros(len(columns[0]), dtype=np.int64)
-    if len(said) == 1 and (close := _slots_by_value(said[0])) is not None:
+    if (close := _slots_by_value(said)) is not None:
         return np.arange(len(said[0]))[_firsts_in(*close)[close[0]]]
     hashed, earliest = _hash(said), np.empty(len(said[0]), dtype=np.int64)
     rows = np.arange(len(hashed))  # those still waiting
@@ -91,12 +92,33 @@ def _earliest(columns: Columns) -> Ints:
     return earliest
 
 
-def _slots_by_value(values: npt.NDArray[Any]) -> tuple[Ints, int] | None:
-    """(slot of each row, number of slots) where the values lie close together; else None."""
-    low, high = int(values.min()), int(values.max())
-    if high - low >= _DENSE * len(values):
-        return None
-    return (values if low == 0 else values - low).astype(np.int64, copy=False), high - low + 1
+def _slots_by_value(columns: Columns) -> tuple[Ints, int] | None:
+    """(slot of each row's tuple, number of slots) where the values lie close enough together for
+    a table of them all, as with names of services and destinations; else None."""
+    room = max(_ROOM, _DENSE * len(columns[0]))
+    slot, count = np.zeros(1, dtype=np.int64), 1
+    for column in columns:
+        low, high = int(column.min()), int(column.max())
+        if high - low >= room:
+            return None
+        other = (column if low == 0 else column - low).astype(np.int64, copy=False)
+        others = high - low + 1
+        if count * others > room:
+            slot, count = _without_gaps(slot, count)
+        if count * others > room:
+            other, others = _without_gaps(other, others)
+        if count * others > room:
+            return None
+        slot, count = slot * others + other, count * others
+    return slot.astype(np.int64, copy=False), count
+
+
+def _without_gaps(slot: npt.NDArray[Any], count: int) -> tuple[Ints, int]:
+    """The slots counted anew, without those that no row has."""
+    taken = np.zeros(count, dtype=np.bool_)
+    taken[slot] = True
+    place = np.cumsum(taken) - 1
+    return place[slot], int(place[-1]) + 1
 
 
 def _firsts_in(slot: Ints, count: int) -> npt.NDArray[np.int32]:
@@ -124,10 +146,10 @@ def _hash(columns: Columns) -> Words:
 
 
 def _equal(left: Columns, at: npt.NDArray[Any], right: Columns, rows: Ints) -> Flags:
-    """Whether row `at` of `left` is row `rows` of `right`, one by one."""
+    """Whether row `at` of `left` is row `rows` (ascending) of `right`, one by one."""
     same = np.ones(len(at), dtype=np.bool_)
     for one, other in zip(left, right, strict=True):
-        same &= one[at] == other[rows]
+        same &= one[at] == (other if len(rows) == len(other) else other[rows])
     return same
 
 
@@ -135,7 +157,7 @@ def _earliest_by_sorting(columns: Columns) -> Ints:
     """The slow way, for values that were made to collide."""
     order = np.lexsort(tuple(columns))
     change = np.ones(len(order), dtype=np.bool_)
-    change[1:] = ~_equal(columns, order[1:], columns, order[:-1])
+    change[1:] = np.logical_or.reduce([c[order[1:]] != c[order[:-1]] for c in columns])
     earliest = np.empty(len(order), dtype=np.int64)
     earliest[order] = order[change][np.cumsum(change) - 1]  # lexsort is stable: the first row
     return earliest

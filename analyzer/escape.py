@@ -85,19 +85,22 @@ def clip_middle(text: str, cells: int, ellipsis: str = "…") -> str:
 
 def json_text(value: object, indent: int | None = None) -> str:
     r"""`value` as JSON (RFC 8259) with every unseen character as `\uXXXX`; NaN is a ValueError."""
-    text = json.dumps(
-        value,
-        ensure_ascii=False,
-        allow_nan=False,
-        indent=indent,
-        separators=(",", ": ") if indent else (",", ":"),
-    )
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if indent:
+        text = _indented(text, indent)
     text = _RUNNER_COMMAND.sub(r"\\u0023", text)
     if text.isascii():
         return text.replace("\x7f", "\\u007f")
-    return "".join(
-        char if char == "\n" or _can_be_seen(char) else _json_code(char) for char in text
-    )
+    unseen = {char for char in set(text) if char != "\n" and not _can_be_seen(char)}
+    return text.translate({ord(char): _json_code(char) for char in unseen})
+
+
+def _indented(text: str, indent: int) -> str:
+    """As the standard library would indent it, which has no fast way to: ten times slower."""
+    from msgspec import json as fast
+
+    raw = text.encode("utf-8", "surrogatepass")  # what no UTF-8 holds is written as text later
+    return fast.format(raw, indent=indent).decode("utf-8", "surrogatepass")
 
 
 def _can_be_seen(char: str) -> bool:

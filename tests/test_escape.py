@@ -141,6 +141,21 @@ def test_json_reads_back_as_it_was(name: str) -> None:
         assert json.loads(text) == {"name": name}
 
 
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text('ab é"\\\u200b\ud800', max_size=4),
+        lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text("kü", max_size=2), one),
+        max_leaves=8,
+    ),
+    st.integers(1, 4),
+)
+def test_json_is_indented_as_the_standard_library_does(value: object, indent: int) -> None:
+    plain = json_text(value)
+    assert json_text(value, indent) == json.dumps(
+        json.loads(plain), ensure_ascii=False, indent=indent
+    ).replace("\u200b", "\\u200b")
+
+
 def test_json_never_holds_a_bare_nan() -> None:
     with pytest.raises(ValueError):
         json_text({"x": float("nan")})

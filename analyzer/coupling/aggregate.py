@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from analyzer.analysis import SERVICE_EDGES, SERVICES
-from analyzer.codes import ints
+from analyzer.codes import combine, ints
 from analyzer.coupling.crossings import CROSSINGS, Crossed
-from analyzer.coupling.packing import count_distinct, distinct
+from analyzer.coupling.packing import count_distinct
 from collectors.schema import check, complete
 
 _KEY = ("source", "target", "kind", "destination")
@@ -55,7 +55,7 @@ def services(
     `spans_by_service` has name, spans, errors, last_ns. `instances` of a silent participant is
     the most that one edge to it has. Instability is null where nothing depends either way.
     """
-    code, first = distinct(ints(steps["service"]))
+    code, first = combine(ints(steps["service"]))
     of_steps = pl.DataFrame(
         {
             "name": steps["service"].gather(first).cast(pl.String),

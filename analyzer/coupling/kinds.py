@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, flags, ints
+from analyzer.codes import Flags, Ints, combine, flags, ints
 from analyzer.coupling.chains import Ends, climb, ends, first_source, is_any
 from analyzer.coupling.names import is_imperative, is_reply
-from analyzer.coupling.packing import distinct
 from collectors.schema import complete
 
 KINDS = ("sync", "command", "event", "reply")
@@ -56,7 +55,7 @@ def _message_names(
     if spans is not None:
         columns |= {name: spans[name] for name in ("message_intent", "event_type")}
         at |= {name: ints(steps["span"])[sources] for name in ("message_intent", "event_type")}
-    codes, first = distinct(*(ints(columns[name])[at[name]] for name in columns))
+    codes, first = combine(*(ints(columns[name])[at[name]] for name in columns))
     names = pl.DataFrame({name: columns[name].gather(at[name][first]) for name in columns})
     return {name: flags(verdict)[codes] for name, verdict in _judge(names).items()}
 
@@ -91,7 +90,7 @@ def _lone_consumer(steps: pl.DataFrame, both: Ends, message: Ints) -> Flags:
     consumes = is_any(steps["kind"], ("process", "receive")) & (destination >= 0)
     rows = np.append(target, np.flatnonzero(consumes))
     names = np.append(sent_to, destination[consumes])
-    _, first = distinct(names, service[rows], group[rows])
+    _, first = combine(names, service[rows], group[rows])
     pairs = pl.DataFrame(
         {"name": names[first], "service": service[rows[first]], "group": group[rows[first]]}
     )

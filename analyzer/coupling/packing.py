@@ -1,29 +1,12 @@
-"""Few distinct tuples among many rows of codes, by tables and not by hashing."""
+"""Distinct members of groups, counted by tables and not by hashing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from analyzer.codes import Ints, combine
+from analyzer.codes import Ints
 
 _ROOM = 1 << 20  # entries of a table: 8 MB, about what stays in cache
-
-
-def distinct(*columns: Ints) -> tuple[Ints, Ints]:
-    """(code of each row's tuple, a row of each code), as `combine` does, in no special order.
-
-    Takes codes from -1 on. Where the product of the columns' widths is small, as with names of
-    services and destinations, this is several times faster than a dictionary.
-    """
-    codes, width = _packed(columns[0])
-    for column in columns[1:]:
-        other, others = _packed(column)
-        if width * others > _ROOM:
-            return combine(*columns)
-        codes, width = _packed(codes * others + other)
-    first = np.empty(width, dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    return codes, first
 
 
 def count_distinct(groups: Ints, members: Ints) -> Ints:
@@ -37,11 +20,3 @@ def count_distinct(groups: Ints, members: Ints) -> Ints:
         return counts
     pairs = np.unique(groups * width + members)
     return np.bincount(pairs // width, minlength=height).astype(np.int64)
-
-
-def _packed(column: Ints) -> tuple[Ints, int]:
-    """Codes without gaps from 0 on, and their number."""
-    seen = np.zeros(int(column.max(initial=-1)) + 2, dtype=np.bool_)
-    seen[column] = True  # -1 is the last one
-    place = np.cumsum(seen) - 1
-    return place[column], int(place[-1]) + 1

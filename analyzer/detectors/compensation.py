@@ -30,6 +30,10 @@ STEMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("assign", ("unassign", "cancel")),
     ("schedul", ("unschedul", "cancel")),
 )
+_LONGEST_FIRST = sorted(
+    {do for do, _ in STEMS} | {undo for _, many in STEMS for undo in many},
+    key=lambda s: (-len(s), s),
+)
 # Words of an event after which work is taken back.
 FAILURE = re.compile(
     r"(fail|reject|declin|deni|cancel|abort|expir|timeout|timed|error|refus|invalid)"
@@ -56,11 +60,14 @@ def suggested_pairs(context: Context) -> tuple[Pair, ...]:
     """Pairs of labels of one service whose verbs are a known do / undo and whose objects are the
     same, confirmed where at least MIN_TOGETHER instances show both in that order."""
     parsed = _verbs(context)
+    about: dict[tuple[str, tuple[str, ...]], list[tuple[int, str]]] = {}
+    for label, service, stem, thing in parsed:
+        about.setdefault((service, thing), []).append((label, stem))
     possible = [
         Pair(do, undo)
         for do, service, stem, thing in parsed
-        for undo, other, verb, same in parsed
-        if service == other and thing == same and _undoes(stem, verb) and do != undo
+        for undo, verb in about[service, thing]
+        if do != undo and _undoes(stem, verb)
     ]
     seen = _first_starts(
         context, sorted({one for pair in possible for one in (pair.do, pair.undo)})
@@ -80,14 +87,11 @@ def _undoes(stem: str, verb: str) -> bool:
 
 def _verbs(context: Context) -> list[tuple[int, str, str, tuple[str, ...]]]:
     """(label, service, stem, object words) of labels with a verb of STEMS in a sent event."""
-    stems = {do for do, _ in STEMS} | {undo for _, many in STEMS for undo in many}
     found = []
     for label, (service, operation) in enumerate(context.labels.iter_rows()):
         parts = tokens(operation)
         for position, word in enumerate(parts):
-            stem = next(
-                (one for one in sorted(stems, key=len, reverse=True) if word.startswith(one)), None
-            )
+            stem = next((one for one in _LONGEST_FIRST if word.startswith(one)), None)
             if stem is not None:
                 rest = tuple(part for at, part in enumerate(parts) if at != position)
                 found.append((label, service, stem, rest))

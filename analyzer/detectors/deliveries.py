@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from analyzer.codes import ints
+from analyzer.codes import combine, ints
 from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
 from analyzer.detectors.words import name_of
@@ -46,6 +46,8 @@ def duplicate_delivery(context: Context) -> Detection:
         return nothing()
     good = frame.filter(~pl.col("error"))
     key = ["origin", "label", "consumer"]
+    if len(combine(*(ints(good[name]) for name in key))[1]) == len(good):
+        return nothing()  # as nearly always
     per_message = good.group_by(key, maintain_order=True).agg(
         instance=pl.col("instance").first(),
         times=pl.len(),

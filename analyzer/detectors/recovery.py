@@ -38,7 +38,10 @@ def _next_attempts(context: Context) -> pl.DataFrame:
     table = context.table
     origin = np.full(len(table), -1, dtype=np.int64)
     origin[table.target[::-1]] = table.source[::-1]
-    tries = np.flatnonzero(np.isin(table.role, (Role.PROCESS, Role.RECEIVE, Role.SEND)))
+    attempt = np.isin(table.role, (Role.PROCESS, Role.RECEIVE, Role.SEND))
+    concerned = np.zeros(table.instances, dtype=np.bool_)
+    concerned[table.instance[attempt & table.error]] = True
+    tries = np.flatnonzero(attempt & concerned[table.instance])
     sender = np.where(origin[tries] >= 0, origin[np.maximum(origin[tries], 0)], -1)
     frame = pl.DataFrame(
         {
@@ -92,6 +95,9 @@ def _following(errors: pl.DataFrame, attempts: pl.DataFrame, key: list[str]) -> 
 def _after_success(table: StepTable) -> Ints:
     """Failed attempts at a message that the same step had worked on successfully before."""
     taken = np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
+    concerned = np.zeros(len(table), dtype=np.bool_)
+    concerned[table.source[taken & table.error[table.target]]] = True
+    taken &= concerned[table.source]
     source, target = table.source[taken], table.target[taken]
     frame = pl.DataFrame(
         {

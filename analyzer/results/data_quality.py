@@ -59,7 +59,7 @@ def _links(context: Context) -> list[DataNote]:
     if not total:
         return []
     if not missing:
-        spans = len(np.unique(context.index.link_source))
+        spans = int(np.count_nonzero(np.bincount(context.index.link_source)))
         text = f"{plural(spans, 'span')} with links; all {total:,} links resolve"
         return [DataNote("links", text, total, 0.0)]
     text = f"{missing:,} of {plural(total, 'link')} {verb(missing, 'point')} to spans that are not "
@@ -163,9 +163,10 @@ _QUALITY_TEXT = {
 
 def _bad_spans(context: Context, strays: int) -> list[DataNote]:
     quality = ints(context.spans["quality"])
+    said = int(np.bitwise_or.reduce(quality, initial=0))
     notes = []
     for flag, text in _QUALITY_TEXT.items():
-        rows = np.flatnonzero(quality & int(flag))
+        rows = np.flatnonzero(quality & int(flag)) if said & flag else quality[:0]
         if len(rows):
             notes.append(
                 DataNote(

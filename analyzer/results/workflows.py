@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from analyzer.analysis import StepProfile, Workflow
+from analyzer.codes import combine, ints
 from analyzer.context import Context
 from analyzer.finding import State
 
@@ -20,39 +21,56 @@ def workflows(
         return ()
     profiles = _profiles(context, instances)
     style = dict(styles.iter_rows())
-    starts = instances["start_ns"].to_numpy()
-    low, high = int(starts.min()), int(starts.max())
-    found = []
-    for (name,), part in instances.group_by("workflow", maintain_order=True):
-        states = part.group_by("state").len().sort("state")
-        done = part.filter(pl.col("state") == State.COMPLETE.value)
-        duration = done["end_ns"] - done["start_ns"]
-        found.append(
-            Workflow(
-                name=str(name),
-                instances=len(part),
-                by_state=dict(states.iter_rows()),
-                variants=part["variant"].n_unique(),
-                style=style.get(name, "undetermined"),
-                steps=profiles.get(str(name), ()),
-                p50_ns=_quantile(duration, 0.5),
-                p95_ns=_quantile(duration, 0.95),
-                starts_per_bin=_histogram(part["start_ns"], low, high),
-            )
+    states = _states(instances)
+    figures = _figures(instances)
+    rhythm = _starts_per_bin(instances)
+    found = [
+        Workflow(
+            name=str(name),
+            instances=count,
+            by_state=states[name],
+            variants=variants,
+            style=style.get(name, "undetermined"),
+            steps=profiles.get(str(name), ()),
+            p50_ns=p50 or 0,
+            p95_ns=p95 or 0,
+            starts_per_bin=rhythm[name],
         )
+        for name, count, variants, p50, p95 in figures.iter_rows()
+    ]
     return tuple(sorted(found, key=lambda one: (-one.instances, one.name)))
 
 
-def _quantile(values: pl.Series, q: float) -> int:
-    found = values.quantile(q, "nearest")
-    return 0 if found is None else int(found)
+def _states(instances: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Number of instances by workflow and state, the states in order of their names."""
+    found: dict[str, dict[str, int]] = {}
+    for name, state, count in instances.group_by("workflow", "state").len().sort("state").rows():
+        found.setdefault(name, {})[state] = count
+    return found
 
 
-def _histogram(starts: pl.Series, low: int, high: int) -> tuple[int, ...]:
-    """Instances started in each of BINS equal parts of [low, high]; integers, to be exact."""
+def _figures(instances: pl.DataFrame) -> pl.DataFrame:
+    """workflow, instances, variants, p50 and p95 of the durations of complete instances."""
+    done = pl.col("state") == State.COMPLETE.value
+    duration = (pl.col("end_ns") - pl.col("start_ns")).filter(done)
+    return instances.group_by("workflow").agg(
+        pl.len(),
+        pl.col("variant").n_unique(),
+        p50=duration.quantile(0.5, "nearest").cast(pl.Int64),
+        p95=duration.quantile(0.95, "nearest").cast(pl.Int64),
+    )
+
+
+def _starts_per_bin(instances: pl.DataFrame) -> dict[str, tuple[int, ...]]:
+    """By workflow: instances started in each of BINS equal parts of all; integers, to be exact."""
+    starts = ints(instances["start_ns"])
+    low, high = int(starts.min()), int(starts.max())
     width = max(1, -(-(high - low + 1) // BINS))
-    parts = (starts.to_numpy() - low) // width
-    return tuple(int(count) for count in np.bincount(parts, minlength=BINS)[:BINS])
+    names = instances["workflow"].cast(pl.Categorical)
+    code, first = combine(ints(names))
+    counts = np.bincount(code * BINS + (starts - low) // width, minlength=len(first) * BINS)
+    rows = counts.reshape(len(first), BINS).tolist()
+    return dict(zip(names.gather(first).to_list(), map(tuple, rows), strict=True))
 
 
 def _profiles(context: Context, instances: pl.DataFrame) -> dict[str, tuple[StepProfile, ...]]:

@@ -114,8 +114,9 @@ def cut_parents(
     # a link to a span that was not recorded says as well that the message came from elsewhere
     dangling = index.link_source[(index.link_target < 0)]
     dangling = dangling[np.isin(role[dangling], (Role.PROCESS, Role.RECEIVE))]
-    foreign = np.union1d(evidence.target[elsewhere], dangling)
-    foreign = foreign[(index.parent[foreign] >= 0) & ~batch[foreign]]
+    called = np.zeros(len(cut), dtype=np.bool_)
+    called[evidence.target[elsewhere]] = called[dangling] = True
+    foreign = np.flatnonzero(called & (index.parent >= 0) & ~batch)
     above = index.parent[foreign]
     kind = ints(spans["kind"])
     loop = (index.parent[above] < 0) & ~np.isin(kind[above], (Kind.SERVER, Kind.PRODUCER))
