@@ -53,13 +53,14 @@ class DocumentReader:
             return
         try:
             document, replaced = parse(text)
-            before = len(self.builder)
+            before, waiting = len(self.builder), len(self.zipkin.spans)
             self.document(document, where, item.path, item.first)
         except Rejected as bad:
             self.ledger.reject(where, bad.reason, bad.detail)
             return
         if replaced:
-            self.builder.flag(before, "\ufffd", int(Quality.INVALID_UTF8))
+            for spans, first in ((self.builder, before), (self.zipkin, waiting)):
+                spans.flag(first, "\ufffd", int(Quality.INVALID_UTF8))
             self.ledger.warn("invalid UTF-8 was replaced by U+FFFD")
 
     def document(self, document: Any, where: Where, path: str = "", first: int = 0) -> None:

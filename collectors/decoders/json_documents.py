@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.decoders.json_text import QUOTED, trimmed
+from collectors.decoders.json_text import QUOTED, is_tolerable, trimmed
 from collectors.ledger import Ledger, Where
 
 MAX_DOCUMENT = 2 << 30  # bytes
@@ -54,6 +54,9 @@ def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[Text]:
     while rest:
         line = text.count(b"\n", 0, offset + done) + 1
         end = _end(rest)
+        if end is None and is_tolerable(rest):
+            yield Text(rest, Where(where.source, line))
+            return
         if end is None:
             yield from _salvaged(rest, line, ledger, where)
             return

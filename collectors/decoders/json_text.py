@@ -11,7 +11,7 @@ import msgspec
 from collectors.ledger import Rejected
 
 BOM = b"\xef\xbb\xbf"
-_TOLERATED = (b"NaN", b"Infinity", b"\\u")
+TOLERATED = (b"NaN", b"Infinity", b"\\u")
 
 
 def trimmed(text: bytes) -> bytes:
@@ -36,6 +36,17 @@ def parse(text: bytes) -> tuple[Any, bool]:
         return _tolerant(text, str(error)), replaced
 
 
+def is_tolerable(text: bytes) -> bool:
+    """Whether Python's own reader takes what is no JSON by the book."""
+    if not any(mark in text for mark in TOLERATED):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def said(text: bytes, problem: str) -> str:
     """Why a text is no JSON, for people; `problem` is what msgspec says."""
     found = _PLACE.search(problem)
@@ -52,7 +63,7 @@ QUOTED = 30  # bytes that a problem quotes
 
 def _tolerant(text: bytes, problem: str) -> Any:
     """What Python's own writer produces though it is no JSON; anything else is refused."""
-    if not any(mark in text for mark in _TOLERATED):
+    if not any(mark in text for mark in TOLERATED):
         raise Rejected("invalid-json", said(text, problem))
     try:
         value = json.loads(text)

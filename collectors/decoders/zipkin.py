@@ -45,6 +45,13 @@ class ZipkinSpans:
         """Take in one span. Raises Rejected."""
         self.spans.append(_read(span))
 
+    def flag(self, first: int, text: str, quality: int) -> None:
+        """Set a quality bit on the spans from number `first` on that hold `text`."""
+        for span in self.spans[first:]:
+            said = (span.name, span.service, *(f"{key}{value}" for key, value, _ in span.tags))
+            if any(text in field for field in said):
+                span.quality |= quality
+
     def build(self, builder: Builder) -> None:
         """Add every span, each with an id of its own."""
         groups: dict[Key, list[_Span]] = {}
