@@ -30,6 +30,8 @@ class Target(StrEnum):
     DOT = "dot"  # inside a quoted string
     XML = "xml"  # XML 1.0 element content and quoted attributes
     XML_VALUE = "xml-value"  # handed to a serialiser that writes entities itself
+    SARIF = "sarif"  # plain text of a SARIF message, before it becomes JSON
+    METRIC = "metric"  # value of an OpenMetrics label, between its quotes
 
 
 # Printable by the Unicode tables, and still nothing to see.
@@ -141,7 +143,10 @@ def _markdown(text: str) -> str:
     safe = re.sub(r"(?i)\b(www)\.", r"\1\\.", safe)
     safe = re.sub(r"^(\s*)([-+])", r"\1\\\2", safe)
     safe = re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", safe)
-    return html.escape(safe, quote=False)
+    # GitHub and GitLab look for @user, #12, !12 and GH-12 in the finished page, where the
+    # backslash is gone: a zero-width space keeps a name from calling people.
+    safe = re.sub(r"(@(?=\w)|[#!](?=\d)|\bGH-(?=\d))", r"\1\0", safe, flags=re.IGNORECASE)
+    return html.escape(safe, quote=False).replace("\0", "&#8203;")
 
 
 def _html(text: str) -> str:
@@ -184,6 +189,11 @@ def _xml_value(text: str) -> str:
     return _RUNNER_COMMAND.sub(r"\\x23", text)
 
 
+def _sarif(text: str) -> str:
+    # Sections 3.11.5 and 3.11.6: braces are placeholders, brackets are links.
+    return re.sub(r"([\\\[\]])", r"\\\1", _plain(text)).replace("{", "{{").replace("}", "}}")
+
+
 _FOR_TARGET: dict[Target, Callable[[str], str]] = {
     Target.PLAIN: _plain,
     Target.MARKUP: _markup,
@@ -196,4 +206,6 @@ _FOR_TARGET: dict[Target, Callable[[str], str]] = {
     Target.DOT: _dot,
     Target.XML: _xml,
     Target.XML_VALUE: _xml_value,
+    Target.SARIF: _sarif,
+    Target.METRIC: _dot,  # the same two characters end or escape it
 }

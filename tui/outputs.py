@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from analyzer.reporters.registry import REPORTERS
 from tui.exits import Exit, Stop
 from tui.terminal import emit
 
-FORMATS = ("text", "json")  # names of analyzer.reporters.registry, which is not imported for --help
+FORMATS = tuple(reporter.name for reporter in REPORTERS)
+BINARY = frozenset(reporter.name for reporter in REPORTERS if reporter.binary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,12 @@ def plan(default: str | None, requested: tuple[str, ...]) -> tuple[Output, ...]:
     to_stdout = [output for output in outputs if output.path == "-"]
     if len(to_stdout) > 1 or (default is not None and to_stdout):
         raise click.UsageError("only one report can go to standard output (-)")
+    for name in (default, *(output.format for output in to_stdout)):
+        if name in BINARY:
+            raise click.UsageError(f"{name} is binary: name a file, --output {name}=FILE")
     if not to_stdout:
         outputs.insert(0, Output(default or "text", "-"))
-    paths = [os.path.abspath(output.path) for output in outputs if output.path != "-"]
+    paths = [os.path.realpath(output.path) for output in outputs if output.path != "-"]
     if len(set(paths)) < len(paths):
         raise click.UsageError("--output: two reports have the same path")
     return tuple(outputs)
@@ -42,7 +48,9 @@ def _parse(text: str) -> Output:
     if not equals or not path:
         raise click.UsageError(f"--output: {text!r} is not FORMAT=PATH")
     if name not in FORMATS:
-        raise click.UsageError(f"--output: unknown format {name!r}; there are {', '.join(FORMATS)}")
+        near = get_close_matches(name, FORMATS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FORMATS)}"
+        raise click.UsageError(f"--output: unknown format {name!r}; {hint}")
     check_writable(path)
     return Output(name, path)
 
@@ -69,7 +77,7 @@ def write(path: str, content: str | bytes) -> None:
         emit(content if isinstance(content, str) else data.decode())
         return
     try:
-        _replace(Path(path), data)
+        _replace(Path(os.path.realpath(path)), data)  # a link keeps leading where it leads
     except OSError as error:
         from analyzer.escape import escape
 

@@ -127,7 +127,7 @@ def table_lines(instances: pl.DataFrame, style: Style, as_of_ns: int) -> Iterato
     state = need(instances["state"].unique(), "STATE")
     overdue = bool((instances["deadline_ns"] < as_of_ns).any())
     errors = bool((instances["errors"] > 0).any())
-    waits = [_waiting(row) for row in sample.iter_rows(named=True)]
+    waits = [waits_for(row) for row in sample.iter_rows(named=True)]
     workflow, instance, waiting = fit_columns(
         [need(sample["workflow"], "WORKFLOW"), need(sample["id"], "INSTANCE"),
          need(waits, "WAITING FOR")],
@@ -145,7 +145,7 @@ def table_lines(instances: pl.DataFrame, style: Style, as_of_ns: int) -> Iterato
         line = (
             f"{_state(row['state'], state, style)} "
             f"{style.cell(row['workflow'], workflow, middle=True)} "
-            f"{style.cell(row['id'], instance)} {style.cell(_waiting(row), waiting, middle=True)} "
+            f"{style.cell(row['id'], instance)} {style.cell(waits_for(row), waiting, middle=True)} "
             f"{duration(max(as_of_ns - row['start_ns'], 0)):>7}{said:>{9 * overdue}} "
             f"{row['steps']:>5,}{row['errors'] or '':>{7 * errors}}"
         )
@@ -157,6 +157,7 @@ def _state(state: str, width: int, style: Style) -> str:
     return style.paint(f"{glyph} {style.cell(state, width)}", STATE_COLOURS.get(state, "dim"))
 
 
-def _waiting(row: dict[str, Any]) -> str:
+def waits_for(row: dict[str, Any]) -> str:
+    """Who and what an instance waits for, or nothing."""
     parts = (row["waiting_service"], row["waiting_step"] or row["waiting_destination"])
     return ": ".join(part for part in parts if part)

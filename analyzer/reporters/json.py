@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,7 @@ def render(analysis: Analysis, context: Context) -> str:
 
 def document(analysis: Analysis, context: Context) -> dict[str, Any]:
     """The report as plain values. Times are RFC 3339 in UTC, spans of time are seconds."""
-    return {
+    fields = {
         "schema_version": SCHEMA_VERSION,
         "as_of": rfc3339(analysis.as_of_ns),
         "input": _input(analysis, context),
@@ -31,7 +32,7 @@ def document(analysis: Analysis, context: Context) -> dict[str, Any]:
             "total": analysis.instances.height,
             "by_state": dict(sorted(analysis.by_state.items())),
         },
-        "findings": [finding_fields(f) for f in sorted(analysis.findings, key=_sort_key)],
+        "findings": [finding_fields(f) for f in ordered(analysis.findings)],
         "services": [_service(row) for row in analysis.services.sort("name").iter_rows(named=True)],
         "edges": _edges(analysis.service_edges),
         "hotspots": [_hotspot(h) for h in analysis.hotspots],
@@ -39,6 +40,12 @@ def document(analysis: Analysis, context: Context) -> dict[str, Any]:
         "key_suggestions": [_note(n) for n in analysis.key_suggestions],
         "skipped": [{"detector": s.detector, "reason": s.reason} for s in analysis.skipped],
     }
+    return fields | {section.key: dict(section.data) for section in context.sections}
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first: the order of every report."""
+    return sorted(findings, key=lambda finding: (*finding.sort_key, finding.fingerprint))
 
 
 def finding_fields(finding: Finding) -> dict[str, Any]:
@@ -95,10 +102,6 @@ def number(value: float | None) -> float | None:
 def seconds(span_ns: int | None) -> float | None:
     """Nanoseconds as seconds."""
     return None if span_ns is None else round(span_ns / SECOND, 9)
-
-
-def _sort_key(finding: Finding) -> tuple[object, ...]:
-    return (*finding.sort_key, finding.fingerprint)
 
 
 def _input(analysis: Analysis, context: Context) -> dict[str, Any]:

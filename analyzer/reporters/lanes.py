@@ -51,7 +51,7 @@ class Row:
 
 def render(instance: Instance, style: Style, limit: int = STEPS_SHOWN) -> str:
     """Header, lanes beside the waterfall, why joined, findings."""
-    graph = _forward(instance_graph(instance), missing_parents(instance))
+    graph = forward(instance_graph(instance), missing_parents(instance))
     blocks = [
         _header(instance, graph, style),
         _drawing(instance, graph, style, limit),
@@ -75,7 +75,7 @@ def missing_parents(instance: Instance) -> dict[int, str]:
     return {int(step): f"{parent:016x}" for *_, parent, step in lost.iter_rows()}
 
 
-def _forward(graph: nx.DiGraph[int], missing: dict[int, str]) -> nx.DiGraph[Any]:
+def forward(graph: nx.DiGraph[int], missing: dict[int, str]) -> nx.DiGraph[Any]:
     """The graph in drawing order: missing parents added, edges against the order dropped."""
     times = {n: data.get("start_ns", 2**63) for n, data in graph.nodes(data=True)}
     order = sorted(graph, key=lambda node: (times[node], abs(node)))
@@ -124,7 +124,7 @@ def _strings(value: object) -> list[str]:
 
 def _drawing(instance: Instance, graph: nx.DiGraph[Any], style: Style, limit: int) -> list[str]:
     nodes = list(graph)[:limit]
-    rows = [_row(node, graph.nodes[node], instance, style) for node in nodes]
+    rows = [row_of(node, graph.nodes[node], instance, style) for node in nodes]
     lanes = _lanes(graph, rows, style)
     room = min(
         max((cell_len(line) for lane in lanes for line in lane), default=0), style.width // 3
@@ -152,20 +152,31 @@ def _columns(rows: list[Row], width: int) -> tuple[int, int]:
     return min(max(operation, 4), max(width * 2 // 5, 12)), min(max(service, 7), max(width // 5, 8))
 
 
-def _row(node: object, data: dict[str, Any], instance: Instance, style: Style) -> Row:
+def row_of(node: object, data: dict[str, Any], instance: Instance, style: Style) -> Row:
+    """What the drawing says about a node of `forward`; names are escaped."""
     if isinstance(node, tuple):
         label = f"missing parent {data['parent']}"
         return Row(node, "~", label, "?", "", None, None, absent=False)
     operation = escape(data.get("operation", "?"))
     service = escape(data.get("service", "?"))
     if data.get("expected"):
-        late = instance.analysis.as_of_ns - data.get("deadline_ns", 2**63)
+        late = instance.analysis.as_of_ns - _deadline(data, instance)
         took = f"+{duration(late)}" if late > 0 else ""
         return Row(node, style.pick(("◌", "o")), operation, service, took, None, None, absent=True)
     error = bool(data.get("error"))
     glyph = style.pick(("✖", "x") if error else ("●", "*"))
     took = duration(data["end_ns"] - data["start_ns"])
     return Row(node, glyph, operation, service, took, data["start_ns"], data["end_ns"], error)
+
+
+def _deadline(data: dict[str, Any], instance: Instance) -> int:
+    """The instance's own where it waits for that step: a finding of a group has the first one."""
+    fields = instance.fields
+    own = fields["deadline_ns"]
+    if isinstance(own, int) and fields["waiting_service"] == data.get("service"):
+        return own
+    due: int = data.get("deadline_ns", 2**63)
+    return due
 
 
 def _lanes(graph: nx.DiGraph[Any], rows: list[Row], style: Style) -> list[list[str]]:

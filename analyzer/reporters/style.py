@@ -142,6 +142,9 @@ class Style:
         return [first + lines[0][len(indent) :], *lines[1:]] if lines else [first.rstrip()]
 
 
+DEFAULT = Style()
+
+
 def state_rank(state: str) -> int:
     """0 for the worst state, in the order of `State`."""
     names = [known.value for known in State]

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 
 import polars as pl
 
 from analyzer.analysis import Analysis
-from analyzer.escape import escape
-from analyzer.finding import State
 from analyzer.reporters import text_findings, text_tables
 from analyzer.reporters.context import Context
-from analyzer.reporters.groups import DATA_KINDS, Group, instance_groups
-from analyzer.reporters.style import joined, more, name, prose, state_rank, states_line
+from analyzer.reporters.groups import DATA_KINDS, instance_groups
+from analyzer.reporters.section import GLYPHS, Line, Section
+from analyzer.reporters.style import Style, joined, more, name, prose
+from analyzer.reporters.summary import briefly, verdict
 from analyzer.reporters.units import count, moment
 
-# Somebody has to look at these.
-TROUBLE = (State.STUCK, State.FAILED, State.DEAD_LETTERED, State.ORPHANED, State.LATE)
 NOTES_SHOWN = 8
-PASTED = 300  # characters of sources in a command that the report proposes
-HEADLINE = 200  # characters; a longer one is no headline
+LINES_SHOWN = 40  # of a section
 
 
 def render(analysis: Analysis, context: Context) -> str:
@@ -34,29 +30,15 @@ def render(analysis: Analysis, context: Context) -> str:
 def headline(analysis: Analysis, context: Context) -> list[str]:
     """One sentence: what is wrong, in how many of how many; then the worst of it."""
     style = context.style
-    states = analysis.by_state
-    total = analysis.instances.height
-    trouble = {s.value: states[s] for s in TROUBLE if states.get(s)}
-    groups = instance_groups(analysis.findings)
+    state, said = verdict(analysis)
     lines = [*_title(analysis, context), ""]
-    if total == 0:
-        return [*lines, style.paint("No workflow instance was found.", "bold")]
-    worst = min(trouble, key=state_rank) if trouble else None
-    if worst:
-        number = sum(trouble.values())
-        verb = "needs" if number == 1 else "need"
-        said = f"{number:,} of {total:,} workflow instances {verb} attention"
-        lines += style.wrap(f"{said}: {states_line(trouble)}.", f"{style.state(worst)} ", "  ")
-    elif groups:
-        lines += style.wrap(
-            f"No instance of {total:,} is stuck or failed, but {_kinds(groups)}.", "", "  "
-        )
-    else:
-        calm = style.state(State.COMPLETE)
-        lines += style.wrap(f"Nothing wrong in {count(total, 'workflow instance')}: "
-                            f"{states_line(states)}.", f"{calm} ", "  ")  # fmt: skip
+    if not analysis.instances.height:
+        return [*lines, style.paint(said, "bold")]
+    mark, indent = (f"{style.state(state)} ", "  ") if state else ("", "  ")
+    lines += style.wrap(said, mark, indent)
+    groups = instance_groups(analysis.findings)
     if groups:
-        lines += style.wrap(f"Worst: {_briefly(groups[0].worst.message)}", "  ")
+        lines += style.wrap(f"Worst: {briefly(groups[0].worst.message)}", "  ")
     return lines
 
 
@@ -80,22 +62,6 @@ def _sources(read: tuple[str, ...], typed: tuple[str, ...]) -> str:
     return f"{shown} ({count(len(read), 'file')})" if typed and len(read) > len(typed) else shown
 
 
-def _briefly(message: str) -> str:
-    """The message without its last clauses where it is long: the findings tell it in full."""
-    said = message
-    while len(said) > HEADLINE and "; " in said:
-        said = said.rpartition("; ")[0]
-    return prose(said, HEADLINE + 40) + ("" if said == message else " …")
-
-
-def _kinds(groups: list[Group]) -> str:
-    kinds: dict[str, int] = {}
-    for group in groups:
-        kinds[group.kind] = kinds.get(group.kind, 0) + group.instances
-    named = ", ".join(f"{number:,} {name(kind)}" for kind, number in kinds.items())
-    return f"{count(sum(kinds.values()), 'finding')}: {named}"
-
-
 def data_quality(analysis: Analysis, context: Context) -> list[str]:
     """What was read, what was lost, and what that means for the findings."""
     style, recording = context.style, analysis.recording
@@ -107,18 +73,23 @@ def data_quality(analysis: Analysis, context: Context) -> list[str]:
     )
     lines = [style.heading("DATA", " · ".join(facts))]
     warn, note = style.paint(style.pick(("▲", "!")), "yellow"), style.own("·")
-    # Warnings come last: a folder full of other files must not hide what matters more.
-    warnings = [prose(warning) for warning in recording.intake.warnings]
-    problems = _lost(analysis) + _notes(analysis) + warnings
+    problems, remarks = data_remarks(analysis)
     for text in problems[:NOTES_SHOWN]:
         lines += style.wrap(text, f"  {warn} ", "    ")
     lines += [f"    {line}" for line in more(len(problems) - NOTES_SHOWN, "note", " on the data")]
     if not problems:
         good = style.paint(style.pick(("●", ".")), "green")
         lines.append(f"  {good} nothing rejected, no parent or link missing that we know of")
-    for text in _remarks(analysis):
+    for text in remarks:
         lines += style.wrap(text, f"  {note} ", "    ")
     return lines
+
+
+def data_remarks(analysis: Analysis) -> tuple[list[str], list[str]]:
+    """What makes the findings less sure, and what is only worth knowing. Escaped."""
+    # Warnings come last: a folder full of other files must not hide what matters more.
+    warnings = [prose(warning) for warning in analysis.recording.intake.warnings]
+    return _lost(analysis) + _notes(analysis) + warnings, _remarks(analysis)
 
 
 def _lost(analysis: Analysis) -> list[str]:
@@ -171,17 +142,7 @@ def _remarks(analysis: Analysis) -> list[str]:
 
 def findings(analysis: Analysis, context: Context) -> list[str]:
     """Findings about instances, grouped by what they share, the worst first."""
-    return text_findings.section(analysis, context.style, _show_command(analysis, context))
-
-
-def _show_command(analysis: Analysis, context: Context) -> str:
-    sources = context.sources or analysis.recording.intake.sources
-    options = shlex.join(context.options)
-    tail = f" {options} --instance" if options and options.isprintable() else " --instance"
-    usable = all(s.isprintable() and s != "-" for s in sources)
-    if sources and usable and len(" ".join(sources)) <= PASTED:
-        return escape(f"choreoscope show {shlex.join(sources)}{tail}")
-    return escape(f"choreoscope show SOURCE...{tail}")
+    return text_findings.section(analysis, context.style, context.show_command(analysis))
 
 
 def workflows(analysis: Analysis, context: Context) -> list[str]:
@@ -194,9 +155,30 @@ def coupling(analysis: Analysis, context: Context) -> list[str]:
     return text_tables.coupling(analysis, context.style)
 
 
+def sections(analysis: Analysis, context: Context) -> list[str]:
+    """What was given beside the analysis: conformance, the comparison with a baseline."""
+    lines: list[str] = []
+    for section in context.sections:
+        lines += [*([""] if lines else []), *_section(section, context.style)]
+    return lines
+
+
+def _section(section: Section, style: Style) -> list[str]:
+    lines = [style.heading(name(section.title).upper(), prose(section.summary))]
+    for line in section.lines[:LINES_SHOWN]:
+        lines += style.wrap(_line(line), f"  {style.pick(GLYPHS[line.verdict])} ", "    ")
+    return lines + [f"  {rest}" for rest in more(len(section.lines) - LINES_SHOWN, "line")]
+
+
+def _line(line: Line) -> str:
+    detail = f": {prose(line.detail)}" if line.detail else ""
+    return f"{name(line.subject)}: {prose(line.title, 160)} {line.verdict.value}{detail}"
+
+
 SECTIONS: tuple[Callable[[Analysis, Context], list[str]], ...] = (
     headline,
     data_quality,
+    sections,
     findings,
     workflows,
     coupling,

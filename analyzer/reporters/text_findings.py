@@ -56,14 +56,14 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
         lines += _labelled(style, label, prose(other.message, 300))
     lines += _labelled(style, "in", _listed(group.workflows, "workflow"))
     lines += _labelled(style, "over", _listed(group.destinations, "destination"))
-    lines += _labelled(style, "where", _where(worst))
+    lines += _labelled(style, "where", where(worst))
     lines += _labelled(style, "since", _since(group, as_of_ns))
     for label, cause in zip(["cause", *[""] * 2], worst.causes[:3], strict=False):
         lines += _cause(style, label, cause)
     lines += [" " * (LABEL + 4) + line for line in more(len(worst.causes) - 3, "cause")]
     lines += _labelled(style, "needs", joined(worst.needs, 3, 200))
     if group.examples:
-        lines += _labelled(style, "look", f"{show} {_example(group)}{_others(group)}", wrap=False)
+        lines += _labelled(style, "look", f"{show} {example_id(group)}{_others(group)}", wrap=False)
     return lines
 
 
@@ -73,9 +73,9 @@ def _elsewhere(group: Group) -> list[Finding]:
     return [one for one in group.findings[1:] if first[one.workflow] is one]
 
 
-def _example(group: Group) -> str:
+def example_id(group: Group, instance: str | None = None) -> str:
     """An id that can be pasted into a shell; where it cannot, a trace id finds the same."""
-    identifier = group.examples[0]
+    identifier = instance or group.examples[0]
     usable = identifier.isascii() and identifier.isprintable() and len(identifier) <= 120
     traces = group.worst.trace_ids
     return escape(shlex.quote(identifier if usable or not traces else traces[0]))
@@ -102,7 +102,8 @@ def _listed(counts: Mapping[str, int], noun: str) -> str:
     return "; ".join([*named[:NAMES_SHOWN], *more(len(named) - NAMES_SHOWN, noun)])
 
 
-def _where(finding: Finding) -> str:
+def where(finding: Finding) -> str:
+    """Who acts, the last step that was seen, and what is waited for. Escaped."""
     waiting = finding.waiting_for
     parts = [prose(finding.service, 60)] if finding.service else []
     if finding.step:

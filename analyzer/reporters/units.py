@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 SECOND = 1_000_000_000
 _UNITS = {
@@ -103,7 +104,7 @@ def parse_duration(text: str) -> int:
 
 def duration(span_ns: int | float | None) -> str:
     """Two units at most: `40ms`, `1.2s`, `47m`, `3h31m`, `2d4h`."""
-    if span_ns is None:
+    if span_ns is None or not isfinite(span_ns):
         return "—"
     ns = abs(round(span_ns))
     sign = "-" if span_ns < 0 else ""

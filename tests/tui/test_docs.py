@@ -58,7 +58,11 @@ def test_the_choices_in_the_usage_are_the_real_ones() -> None:
         command = cli.group.get_command(CONTEXT, entry.name)
         assert command is not None
         for parameter in command.params:
-            if isinstance(parameter.type, click.Choice) and parameter.name == "format_":
+            if isinstance(parameter.type, click.Choice) and parameter.metavar:
+                assert f"[--format {parameter.metavar}]" in SECTIONS[entry.name]
+                for choice in parameter.type.choices:
+                    assert f"`{choice}`" in SECTIONS[entry.name]
+            elif isinstance(parameter.type, click.Choice) and parameter.name == "format_":
                 assert f"[--format {'|'.join(parameter.type.choices)}]" in SECTIONS[entry.name]
             elif isinstance(parameter.type, click.Choice):
                 for choice in parameter.type.choices:

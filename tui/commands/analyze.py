@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analyzer.reporters.registry import REPORTERS
 from tui.exits import verdict
 from tui.gates import LEVELS, Threshold, at_or_above, measure, parse_threshold
 from tui.load import Request, load, nothing_there, report_damage, source_options, where_option
@@ -23,18 +24,25 @@ Examples:
   zcat spans.json.gz | choreoscope analyze - --format json
   choreoscope analyze traces/ --output json=report.json --fail-on warning \\
       --threshold 'stuck_ratio<0.01'
+  choreoscope analyze traces/ --output html=report.html --output junit=out.xml
+
+\b
+Formats:
+{formats}
 
 \b
 Exit codes: 0 nothing at or above the gate, 1 findings at or above it or a threshold
 that does not hold, 3 input (partly) unreadable or nothing to analyse; 3 wins over 1.
-"""
+""".format(formats="\n".join(f"  {r.name:<17} {r.about}" for r in REPORTERS))
 
 
 @click.command("analyze", epilog=EPILOG)
 @source_options
 @where_option
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Of the report on standard "
-              "output. Default: text.")  # fmt: skip
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), metavar="FORMAT",
+    help="Of the report on standard output; listed below. Default: text.",
+)  # fmt: skip
 @click.option(
     "--output", "outputs", multiple=True, metavar="FORMAT=PATH",
     help="Write a report in this format to a file ('-' = standard output). Repeatable.",
@@ -68,7 +76,7 @@ def command(
     request = Request(sources, as_of, keys, where, allow_empty)
     whole = load(request)
     analysis = _narrowed(whole, where)
-    _report(planned, analysis, whole, request)
+    _report(planned, analysis, whole, request, fail_on)
     damaged = report_damage(whole)
     nothing = nothing_there(whole, request, analysis.instances.height if where else None)
     failed = _gate(analysis, fail_on, limits)
@@ -82,19 +90,27 @@ def _narrowed(whole: Analysis, where: str) -> Analysis:
 
 
 def _report(
-    planned: tuple[Output, ...], analysis: Analysis, whole: Analysis, request: Request
+    planned: tuple[Output, ...], analysis: Analysis, whole: Analysis, request: Request, fail_on: str
 ) -> None:
+    """Every report is made before the first is written: a crash leaves no half of a set."""
     from analyzer.reporters.context import Context
-    from analyzer.reporters.registry import REPORTERS
     from analyzer.reporters.style import Style
 
-    renderers = {reporter.name: reporter.render for reporter in REPORTERS}
+    reporters = {reporter.name: reporter for reporter in REPORTERS}
+    made: list[tuple[str, str | bytes]] = []
     for output in planned:
-        style = style_for(sys.stdout) if output.path == "-" else Style()
         context = Context(
-            style, request.where, whole.instances.height, request.sources, request.options
+            style_for(sys.stdout) if output.path == "-" else Style(),
+            request.where,
+            whole.instances.height,
+            request.sources,
+            request.options,
+            fail_on,
+            request.allow_empty,
         )
-        write(output.path, renderers[output.format](analysis, context))
+        made.append((output.path, reporters[output.format].render(analysis, context)))
+    for path, content in made:
+        write(path, content)
 
 
 def _gate(analysis: Analysis, fail_on: str, limits: list[Threshold]) -> bool:
