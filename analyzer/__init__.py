@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
+    from analyzer.conformance.declared import Declared
     from collectors.recording import Recording
 
 __all__ = ["analyze"]
@@ -20,13 +21,18 @@ def analyze(
     keys: Sequence[str] = (),
     wall_ns: int | None = None,
     progress: Callable[[str], None] | None = None,
+    declared: Declared | None = None,
+    later_ns: int = 0,
 ) -> Analysis:
     """Analyse a recording, or read one from a source or several first.
 
     `as_of_ns`: the point in time to judge at; by default the recording's own latest end.
+    `later_ns`: so long after that end instead. `declared`: expectations and contracts to hold it
+    against (`analyzer.conformance.file.parse` reads a file of them).
     `keys`: business keys that join traces, "order.id" or "order.id=app.order_id,orderId".
     Raises `collectors.SourceError`, `analyzer.stitching.keys.KeySyntaxError`.
     """
+    from analyzer.conformance.declared import NOTHING
     from analyzer.pipeline import analyze_recording
     from collectors.recording import Recording
 
@@ -35,5 +41,11 @@ def analyze(
 
         source = read([source] if isinstance(source, str | Path) else list(source))
     return analyze_recording(
-        source, as_of_ns=as_of_ns, keys=tuple(keys), wall_ns=wall_ns, progress=progress
+        source,
+        as_of_ns=as_of_ns,
+        keys=tuple(keys),
+        wall_ns=wall_ns,
+        progress=progress,
+        declared=declared or NOTHING,
+        later_ns=later_ns,
     )

@@ -53,8 +53,9 @@ def analyze_recording(
     wall_ns: int | None = None,
     progress: Progress | None = None,
     declared: Declared = NOTHING,
+    later_ns: int = 0,
 ) -> Analysis:
-    """All results for a recording at `as_of_ns`, or at its own event-time watermark.
+    """All results for a recording at `as_of_ns`, or `later_ns` after its own event-time watermark.
 
     `keys`: business keys, "order.id" or "order.id=app.order_id,orderId"; "auto" accepts the
     discovered ones. `wall_ns` only keeps spans of the future from moving the watermark.
@@ -63,7 +64,9 @@ def analyze_recording(
     """
     tell = progress or (lambda _: None)
     tell("stitching")
-    context, ids, suggestions, strays = build_context(recording, as_of_ns, keys, wall_ns, declared)
+    context, ids, suggestions, strays = build_context(
+        recording, as_of_ns, keys, wall_ns, declared, later_ns
+    )
     tell("detecting")
     conforming = Conforming.of(context, declared)
     detections, judged = detect(context, conforming)
@@ -120,6 +123,7 @@ def build_context(
     keys: Sequence[str],
     wall_ns: int | None,
     declared: Declared = NOTHING,
+    later_ns: int = 0,
 ) -> tuple[Context, pl.Series, tuple[DataNote, ...], int]:
     """Stitch the recording; also the ids of the components, the suggested keys, and the number of
     ends that were not believed."""
@@ -152,7 +156,7 @@ def build_context(
         label_service=label_service,
         pairs=pairs,
         transitions=learn(table, pairs),
-        now_ns=latest if as_of_ns is None else as_of_ns,
+        now_ns=latest + later_ns if as_of_ns is None else as_of_ns,
     )
     return context, ids, _suggestions(found), strays
 

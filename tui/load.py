@@ -32,12 +32,16 @@ class Request:
     keys: tuple[str, ...] = ()
     where: str = ""
     allow_empty: bool = False
+    expect: str | None = None
+    asyncapi: tuple[str, ...] = ()
+    eventcatalog: tuple[str, ...] = ()
 
     @property
     def options(self) -> tuple[str, ...]:
         """The options that decide which instances there are and how they are judged."""
         keys = tuple(word for key in self.keys for word in ("--key", key))
-        return keys + (("--as-of", self.as_of) if self.as_of else ())
+        expect = ("--expect", self.expect) if self.expect else ()
+        return (*keys, *(("--as-of", self.as_of) if self.as_of else ()), *expect)
 
 
 def source_options(command: F) -> F:
@@ -51,8 +55,8 @@ def source_options(command: F) -> F:
         ),
         click.option(
             "--as-of", metavar="TIME",
-            help="The 'now' to judge by: RFC 3339 or epoch nanoseconds. Default: the last event "
-            "in the recording.",
+            help="The 'now' to judge by: RFC 3339, epoch nanoseconds, or +DURATION after the last "
+            "event in the recording, which is the default.",
         ),
         click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
     ):  # fmt: skip
@@ -70,13 +74,26 @@ def where_option(command: F) -> F:
 
 def load(request: Request) -> Analysis:
     """The analysis of all instances. Raises Stop, or click.UsageError, with the exit code."""
-    as_of = _as_of(request.as_of)
+    as_of, later = _as_of(request.as_of)
     _check_keys(request.keys)
     if request.where:
         check_where(request.where)
+    declared = _declared(request)
+    more: dict[str, Any] = {"later_ns": later} if later else {}
+    if declared is not None:
+        more["declared"] = declared
     recording = _read(request.sources)
     _report_warnings(recording)
-    return _judge(recording, as_of, request.keys)
+    return _judge(recording, as_of, request.keys, **more)
+
+
+def _declared(request: Request) -> Any:
+    """What the user declared; None where that is nothing."""
+    if not (request.expect is not None or request.asyncapi or request.eventcatalog):
+        return None
+    from tui.declare import declare
+
+    return declare(request.expect, request.asyncapi, request.eventcatalog)
 
 
 def _read(sources: tuple[str, ...]) -> Any:
@@ -105,13 +122,13 @@ def _report_warnings(recording: Any) -> None:
         note(f"+{len(warnings) - WARNINGS_SHOWN:,} more warnings")
 
 
-def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
+def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...], **more: Any) -> Analysis:
     from analyzer import analyze
     from analyzer.stitching.keys import KeySyntaxError
 
     try:
         with stages() as stage:
-            return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage)
+            return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage, **more)
     except KeySyntaxError as error:
         raise click.UsageError(f"--key: {error}") from None
 
@@ -164,13 +181,14 @@ def check_where(query: str) -> None:
         raise click.UsageError(f"--where: {error}\n  {before}{token}{after}\n  {pointer}") from None
 
 
-def _as_of(text: str | None) -> int | None:
+def _as_of(text: str | None) -> tuple[int | None, int]:
+    """(nanosecond, None where it is the recording's own end; nanoseconds after that end)."""
     if text is None:
-        return None
-    from analyzer.reporters.units import parse_time
+        return None, 0
+    from analyzer.reporters.units import parse_duration, parse_time
 
     try:
-        return parse_time(text)[0]
+        return (None, parse_duration(text[1:])) if text[:1] == "+" else (parse_time(text)[0], 0)
     except ValueError as error:
         raise click.UsageError(f"--as-of: {error}") from None
 

@@ -213,7 +213,7 @@ def _with_declaration(words: Words, row: Row) -> Words:
 
 
 def _clauses(row: Row) -> Iterator[str]:
-    if row["declared_by"] is None:
+    if row["declared_by"] is None or row["verdict"] not in ("late", "stuck", "missing"):
         return
     if row["needed"]:
         yield "required"

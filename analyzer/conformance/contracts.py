@@ -182,6 +182,7 @@ def held_against(
         for check, finding in _on_channel(book, channel, ran):
             checks.append(check)
             findings += [finding] if finding is not None else []
+    checks += _without_document(book, ran)
     for check, finding in _undeclared_channels(book, ran):
         checks.append(check)
         findings.append(finding)
@@ -198,7 +199,7 @@ def _unknown(contract: Contract, name: str, ran: Ran) -> Check:
     elif near:
         said += f"; the nearest is {near[0]!r}"
     origin = Origin(contract.source, 1)
-    return _check("service", name, "is in the recording", origin, why=((said, 1),))
+    return _check("service", name, "in the recording", origin, why=((said, 1),))
 
 
 def _check(
@@ -231,7 +232,7 @@ def _on_channel(book: _Book, channel: Channel, ran: Ran) -> Iterator[Judged]:
     mine = [one for one in book.operations if set(one.channel.addresses) & set(channel.addresses)]
     if not channel.addresses:
         said = "its address is known at run time only"
-        yield _check("channel", str(channel), "is used", channel.origin, why=((said, 1),)), None
+        yield _check("channel", str(channel), "in use", channel.origin, why=((said, 1),)), None
         return
     senders, receivers = ran.on(channel, Use.SENDS), ran.on(channel, Use.RECEIVES)
     yield _runs(channel, senders, receivers)
@@ -240,8 +241,10 @@ def _on_channel(book: _Book, channel: Channel, ran: Ran) -> Iterator[Judged]:
         for service, operation in sorted(declared.items()):
             yield _declared(operation, seen.get(service, 0), senders, service in ran.active)
         for service in sorted(set(seen) - set(declared)):
+            if service not in book.documented and not declared:
+                continue  # told once a service
             opposite = any(one.service == service and one.use is not use for one in mine)
-            told = _Undeclared(channel, use, service, seen[service], opposite, bool(declared))
+            told = _Undeclared(channel, use, service, seen[service], opposite)
             yield told.judged(service in book.documented)
     if senders and not receivers:
         yield _unused(channel, mine, senders)
@@ -250,9 +253,9 @@ def _on_channel(book: _Book, channel: Channel, ran: Ran) -> Iterator[Judged]:
 def _runs(channel: Channel, senders: dict[str, int], receivers: dict[str, int]) -> Judged:
     runs = sum(senders.values()) + sum(receivers.values())
     if runs:
-        return _check("channel", str(channel), "is used", channel.origin, held=runs), None
+        return _check("channel", str(channel), "in use", channel.origin, held=runs), None
     why = (("not used in this recording", 1),)
-    check = _check("channel", str(channel), "is used", channel.origin, why=why)
+    check = _check("channel", str(channel), "in use", channel.origin, why=why)
     text = f"the declared channel {channel} was not used by anybody in this recording"
     return check, _finding("silent-channel", Severity.NOTE, text, channel, None, channel.origin)
 
@@ -290,19 +293,19 @@ class _Undeclared:
     service: str
     n: int
     opposite: bool  # it is declared to do the other thing with it
-    others: bool  # somebody else is declared to do the same
 
     def judged(self, documented: bool) -> Judged:
         """A fault of the documents where there is one of the service; else not to be said."""
         verb = "send to" if self.use is Use.SENDS else "receive from"
-        expected, origin = f"is declared to {verb} {self.channel}", self.channel.origin
+        expected, origin = f"declared to {verb} {self.channel}", self.channel.origin
         rule = f"undeclared-{self.use.value}"
         if documented:
             check = _check(rule, self.service, expected, origin, broken=self.n)
             return check, self._finding(Severity.WARNING, self._turned())
         said = f"no document of {self.service} was given"
-        check = _check(rule, self.service, expected, origin, why=((said, self.n),))
-        return check, self._finding(Severity.NOTE, f"; {said}") if self.others else None
+        why = ((said, self.n),)
+        check = _check(rule, self.service, expected, origin, why=why)
+        return check, self._finding(Severity.NOTE, f"; {said}")
 
     def _turned(self) -> str:
         if not self.opposite:
@@ -321,7 +324,7 @@ class _Undeclared:
 
 def _unused(channel: Channel, mine: Sequence[Operation], senders: dict[str, int]) -> Judged:
     n = sum(senders.values())
-    check = _check("consumed", str(channel), "is received by somebody", channel.origin, broken=n)
+    check = _check("consumed", str(channel), "received by somebody", channel.origin, broken=n)
     declared = [one for one in mine if one.use is Use.RECEIVES]
     if declared:
         return check, None  # each of them is told as vanished
@@ -331,6 +334,19 @@ def _unused(channel: Channel, mine: Sequence[Operation], senders: dict[str, int]
     )
     service = min(senders)
     return check, _finding("unused-event", Severity.WARNING, text, channel, service, channel.origin)
+
+
+def _without_document(book: _Book, ran: Ran) -> Iterator[Check]:
+    """Services that use declared channels, and of which nothing is declared."""
+    pattern = _pattern(book.channels)
+    named = {one.service for one in book.operations} | book.documented
+    found: dict[str, int] = {}
+    for service, _, places, n in ran.uses:
+        if service not in named and _is_on(pattern, places):
+            found[service] = found.get(service, 0) + n
+    for service, n in sorted(found.items()):
+        why = (("it uses declared channels, and no document of it was given", n),)
+        yield _check("document", service, "documented", Origin("", 1), why=why)
 
 
 def _undeclared_channels(book: _Book, ran: Ran) -> Iterator[tuple[Check, Finding]]:
@@ -344,7 +360,7 @@ def _undeclared_channels(book: _Book, ran: Ran) -> Iterator[tuple[Check, Finding
             unknown[service, use, place] = unknown.get((service, use, place), 0) + n
     for (service, use, place), n in sorted(unknown.items()):
         origin = Origin("", 1)
-        expected = f"{place} is a declared channel"
+        expected = f"{place} declared as a channel"
         check = _check(f"undeclared-{use.value}", service, expected, origin, broken=n)
         did = "sent to" if use is Use.SENDS else "received from"
         text = f"{service} {did} {place} {plural(n, 'time')}, which is in no document"

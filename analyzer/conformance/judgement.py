@@ -101,7 +101,7 @@ def _start(workflow: Workflow, cases: Cases, without: int, hint: str) -> Check:
     return Check(
         rule="starts",
         subject=", ".join(map(str, workflow.starts)),
-        expected="begins the workflow",
+        expected="the beginning",
         held=len(cases.instance),
         unjudged=count,
         why=((reason, count),) if count or not len(cases.instance) else (),

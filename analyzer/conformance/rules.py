@@ -88,16 +88,16 @@ def _arrival(bench: Bench, step: Step) -> Judged:
     alternatives = _alternatives(bench, step.name)
     required = bool(step.required)
     found = _comes(bench, names, step.after, step.within_ns, required, alternatives)
-    limit = f"within {spell(step.within_ns)}" if step.within_ns is not None else ""
-    origin = f" of {step.after}" if step.after is not None and limit else ""
-    comes = "always comes" if required else "where it comes,"
-    after = f" after {step.after}" if step.after is not None and not limit else ""
-    text = f"{comes}{',' if required and limit else ''} {limit}{origin}{after}"
+    said = ["required"] if required else []
+    said += [f"within {spell(step.within_ns)}"] if step.within_ns is not None else []
+    after = f" {'of' if step.within_ns is not None else 'after'} {step.after}"
+    text = " ".join(said) + (after if step.after is not None else "")
+    text += "" if required else ", where it comes"
     return replace(
         found,
         rule="required" if required else "within",
         subject=str(step.name),
-        expected=" ".join(text.split()),
+        expected=text,
         owner=step.owner or bench.workflow.owner,
         severity=step.severity or bench.workflow.severity or "error",
         origin=step.origin,
@@ -113,7 +113,7 @@ def _ends(bench: Bench) -> Judged:
         found,
         rule="ends",
         subject=names,
-        expected=f"comes to {'one of these ends' if len(workflow.ends) > 1 else 'this end'}{limit}",
+        expected=f"{'one of them is' if len(workflow.ends) > 1 else 'is'} the end{limit}",
         owner=workflow.owner,
         severity=workflow.severity or "error",
         origin=workflow.ends_origin,
@@ -301,12 +301,16 @@ def _times(bench: Bench, step: Step) -> Judged:
 
 def _range_text(step: Step) -> str:
     if step.each:
-        return f"comes as often as {step.after or 'the start'}"
+        return f"as often as {step.after or 'the start'}"
     if step.least == step.most and step.most is not None:
-        return f"comes {plural(step.most, 'time')}, where it comes"
+        return f"{_times_text(step.most)}, where it comes"
     if step.most is None:
-        return f"comes at least {plural(step.least or 0, 'time')}, where it comes"
-    return f"comes {step.least} to {plural(step.most, 'time')}, where it comes"
+        return f"at least {plural(step.least or 0, 'time')}, where it comes"
+    return f"{step.least} to {plural(step.most, 'time')}, where it comes"
+
+
+def _times_text(count: int) -> str:
+    return "once" if count == 1 else plural(count, "time")
 
 
 def _exclusive(bench: Bench, group: Exclusive) -> Judged:
@@ -322,7 +326,7 @@ def _exclusive(bench: Bench, group: Exclusive) -> Judged:
     return Judged(
         "exclusive",
         ", ".join(map(str, group.steps)),
-        "at most one of them comes",
+        "at most one of them",
         verdict,
         position[last, cases],
         start[last, cases],
@@ -377,7 +381,7 @@ def _pair(bench: Bench, pair: Pair) -> Judged:
     of_case = [part[np.where(has, mine, len(opens))] for part in padded]
     step = of_case[1]
     return Judged(
-        "pair", f"{pair.open} … {names}", f"what is opened is closed{within}",
+        "pair", f"{pair.open} … {names}", f"closed{within}",
         of_case[0], step, np.where(has, np.append(table.start, 0)[step], bench.cases.start),
         of_case[2],
         kind="unclosed",
@@ -432,7 +436,7 @@ def _whole(bench: Bench, within: int) -> Judged:
     last = bench.finder.last[bench.cases.instance]
     wait = np.maximum(table.start[last] - bench.cases.start, 0)
     return Judged(
-        "within", "the whole workflow", f"takes at most {spell(within)} to its last step",
+        "within", "the whole workflow", f"at most {spell(within)} to its last step",
         np.where(wait > within, Verdict.BROKEN, Verdict.HELD).astype(np.int64),
         last, bench.cases.start, added(bench.cases.start, within),
         absent=False,

@@ -24,7 +24,7 @@ def section(conformance: Conformance) -> Section:
     told = sorted(_lines(conformance), key=lambda pair: _ORDER.index(pair[0]))
     return Section(
         KEY,
-        "conformance",
+        "Expectations",
         summary(conformance),
         tuple(line for _, line in told),
         document(conformance),
@@ -48,7 +48,7 @@ def _lines(conformance: Conformance) -> Iterator[tuple[Outcome, Line]]:
 
 
 def _line(subject: str, check: Check, noun: str) -> Line:
-    title = f"{check.subject} {check.expected}"
+    title = f"{check.subject}, {check.expected}"
     return Line(subject, title, _VERDICTS[check.outcome], _detail(check, noun))
 
 

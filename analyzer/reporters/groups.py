@@ -38,6 +38,22 @@ COUPLING_KINDS = frozenset(
         "esb-like-hub",
     }
 )
+# Only where something was declared; see docs/expectations.md.
+DECLARED_KINDS = frozenset(
+    {
+        "deadline-missed",
+        "exclusive-steps",
+        "wrong-count",
+        "unclosed",
+        "unmatched-expectation",
+        "undocumented-consumer",
+        "undocumented-producer",
+        "undocumented-channel",
+        "vanished-consumer",
+        "unused-event",
+        "silent-channel",
+    }
+)
 DATA_KINDS = frozenset({"broken-propagation", "clock-skew", "sampling", "bad-span"})
 
 

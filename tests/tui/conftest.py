@@ -44,7 +44,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Callable[[Analysis], list[Any]]:
     def use(analysis: Analysis) -> list[Any]:
         seen: list[Any] = []
 
-        def judge(recording: object, as_of: int | None, keys: tuple[str, ...]) -> Analysis:
+        def judge(
+            recording: object, as_of: int | None, keys: tuple[str, ...], **_: object
+        ) -> Analysis:
             seen.append((recording, as_of, keys))
             return analysis
 

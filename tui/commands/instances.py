@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.declare import expect_option
 from tui.exits import verdict
 from tui.load import Request, load, nothing_there, report_damage, source_options, where_option
 from tui.outputs import check_writable, write
@@ -30,6 +31,7 @@ Examples:
 @click.command("instances", epilog=EPILOG)
 @source_options
 @where_option
+@expect_option
 @click.option(
     "--format", "format_", type=click.Choice(("table", "json", "csv", "parquet")),
     default="table", show_default=True, help="json is one object a line; parquet needs -o.",
@@ -46,6 +48,7 @@ def command(
     keys: tuple[str, ...],
     allow_empty: bool,
     where: str,
+    expect: str | None,
     format_: str,
     output: str,
     sort: str,
@@ -53,7 +56,7 @@ def command(
 ) -> int:
     """List workflow instances, filtered and sorted."""
     _check(format_, output, sort)
-    request = Request(sources, as_of, keys, where, allow_empty)
+    request = Request(sources, as_of, keys, where, allow_empty, expect)
     analysis = load(request)
     from analyzer.reporters.instances import ordered
     from analyzer.where import matches

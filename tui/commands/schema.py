@@ -1,4 +1,4 @@
-"""`choreoscope schema`: the JSON Schema of the JSON report."""
+"""`choreoscope schema`: the JSON Schema of the JSON report, and of the expectations file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,31 @@ from tui.terminal import emit
 EPILOG = """\b
 Example:
   choreoscope schema > report-schema.json
+  choreoscope schema expectations > expectations-schema.json
 """
+KINDS = ("report", "expectations")
 
 
 @click.command("schema", epilog=EPILOG)
-def command() -> int:
-    """Print the JSON Schema of the JSON report.
+@click.argument("kind", default=KINDS[0], metavar=f"[{'|'.join(KINDS)}]")
+def command(kind: str) -> int:
+    """Print a JSON Schema: of reports, or of expectations.
 
-    It is a JSON Schema 2020-12 of what `analyze --format json` prints. Fields may join within a
-    schema_version; none is renamed or removed.
+    It is a JSON Schema 2020-12 of what `analyze --format json` prints, or of what `analyze
+    --expect` reads. Fields may join within a version; none is renamed or removed.
     """
-    emit(schema_text())
+    if kind not in KINDS:
+        raise click.UsageError(f"no schema of {kind[:60]!r}; there are {', '.join(KINDS)}")
+    emit(schema_text() if kind == "report" else expectations_schema())
     return 0
+
+
+def expectations_schema() -> str:
+    """The schema of the expectations file, made of the shapes that read it."""
+    from analyzer.conformance.file import schema
+    from analyzer.escape import json_text
+
+    return json_text(schema(), indent=2) + "\n"
 
 
 def schema_text() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.declare import expect_option
 from tui.exits import Exit, Stop, verdict
 from tui.load import Request, load, nothing_there, report_damage, source_options
 from tui.terminal import emit, style_for
@@ -25,6 +26,7 @@ Examples:
 
 @click.command("show", epilog=EPILOG)
 @source_options
+@expect_option
 @click.option(
     "--instance", required=True, metavar="ID",
     help="Id, trace id, the beginning of either, or the value of a business key.",
@@ -39,6 +41,7 @@ def command(
     as_of: str | None,
     keys: tuple[str, ...],
     allow_empty: bool,
+    expect: str | None,
     instance: str,
     format_: str,
     limit: int,
@@ -49,7 +52,7 @@ def command(
     a cross one with an error, a dotted circle one that was expected and is absent; ~ is a parent
     span that the recording does not hold. Long waiting is folded: //47m//.
     """
-    request = Request(sources, as_of, keys, "", allow_empty)
+    request = Request(sources, as_of, keys, "", allow_empty, expect)
     analysis = load(request)
     nothing = nothing_there(analysis, request)
     damaged = report_damage(analysis)
