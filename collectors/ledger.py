@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from collectors.recording import Intake, Problem
@@ -19,7 +19,7 @@ class Ledger:
     rejected: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
-    problems: dict[str, list[Problem]] = field(default_factory=dict)
+    problems: dict[str, dict[Problem, int]] = field(default_factory=dict)  # how often each
     formats: list[str] = field(default_factory=list)
 
     def reject(self, where: Where, reason: str, detail: str, count: int = 1) -> None:
@@ -27,11 +27,17 @@ class Ledger:
         self.rejected[reason] += count
         self.note(where, reason, detail)
 
-    def note(self, where: Where, reason: str, detail: str) -> None:
-        """Keep the place of something that was wrong but cost no span."""
-        known = self.problems.setdefault(reason, [])
-        if len(known) < MAX_PROBLEMS:
-            known.append(Problem(where.source, where.line, reason, detail[:MAX_DETAIL]))
+    def reject_each(self, where: Where, reason: str, detail: str, count: int) -> None:
+        """Count things that were lost at one place for the same cause."""
+        self.rejected[reason] += count
+        self.note(where, reason, detail, count)
+
+    def note(self, where: Where, reason: str, detail: str, count: int = 1) -> None:
+        """Keep the place of something that was wrong but cost no span; the same place once."""
+        known = self.problems.setdefault(reason, {})
+        problem = Problem(where.source, where.line, reason, detail[:MAX_DETAIL])
+        if problem in known or len(known) < MAX_PROBLEMS:
+            known[problem] = known.get(problem, 0) + count
 
     def warn(self, text: str) -> None:
         """Say something once."""
@@ -48,8 +54,8 @@ class Ledger:
         self.rejected.update(other.rejected)
         self.skipped.update(other.skipped)
         for reason, problems in other.problems.items():
-            known = self.problems.setdefault(reason, [])
-            known.extend(problems[: MAX_PROBLEMS - len(known)])
+            for problem, count in problems.items():
+                self.note(Where(problem.source, problem.line), reason, problem.detail, count)
         for text in other.warnings:
             self.warn(text)
         for name in other.formats:
@@ -57,7 +63,11 @@ class Ledger:
 
     def intake(self, sources: tuple[str, ...]) -> Intake:
         """The account so far; problems by source and line."""
-        listed = [problem for problems in self.problems.values() for problem in problems]
+        listed = [
+            replace(problem, detail=f"{problem.detail} ({count:,} times)") if count > 1 else problem
+            for problems in self.problems.values()
+            for problem, count in problems.items()
+        ]
         listed.sort(key=lambda item: (item.source, item.line or 0, item.reason, item.detail))
         return Intake(
             sources=sources,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from collectors import schema
-from collectors.raw import Numbers, RawAttributes
+from collectors.raw import MAX_ATTRIBUTES, Numbers, RawAttributes
 from collectors.words import dictionary
 
 Ints = npt.NDArray[np.int64]
@@ -21,7 +21,6 @@ Types = Mapping[str, pl.DataType]
 Findings = dict[str, "Found"]
 NO_TYPES: Types = {}
 
-MAX_ATTRIBUTES = 1024  # of one owner; SDKs stop at 128 by default
 MAX_VALUE = 32_768  # characters; an exception's stack trace fits
 
 
@@ -54,11 +53,13 @@ class AttributeTable:
     def _cap(self, owner: Numbers, kept: Ints | None) -> Ints | None:
         if len(owner) <= MAX_ATTRIBUTES:
             return kept
+        counts = np.bincount(owner, minlength=self.owners)
+        self.capped |= counts > MAX_ATTRIBUTES  # decoders read no more: some may be lost
         owners = owner if kept is None else owner[kept]
-        counts = np.bincount(owners, minlength=self.owners)
+        if kept is not None:
+            counts = np.bincount(owners, minlength=self.owners)
         if counts.max() <= MAX_ATTRIBUTES:
             return kept
-        self.capped |= counts > MAX_ATTRIBUTES
         nth = np.arange(len(owners)) - (np.cumsum(counts) - counts)[owners]
         few = np.flatnonzero(nth < MAX_ATTRIBUTES)
         return few if kept is None else kept[few]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,10 @@ RAW_PAIRS: dict[str, pl.DataType] = {
     "value": pl.String(),
     "quoted": pl.Boolean(),
 }
+
+MAX_ATTRIBUTES = 1024  # of one owner; SDKs stop at 128 by default
+# What decoders read of one owner: one too many, so that it shows where some were left out.
+READ_ATTRIBUTES = MAX_ATTRIBUTES + 1
 
 Numbers = npt.NDArray[np.uint32]
 Attribute = tuple[str, str, bool]  # key, value as text, quoted
@@ -160,7 +164,8 @@ class Builder:
 
     def resource(self, attributes: Iterable[Attribute]) -> int:
         """The row of that resource; equal resources share one."""
-        return self._resources.setdefault(tuple(attributes), len(self._resources))
+        kept = tuple(islice(attributes, READ_ATTRIBUTES))
+        return self._resources.setdefault(kept, len(self._resources))
 
     def span(
         self,
@@ -191,7 +196,7 @@ class Builder:
                 *(resource, scope),
             )
         )
-        self._attributes.extend((row, item) for item in attributes)
+        self._attributes.extend((row, item) for item in islice(attributes, READ_ATTRIBUTES))
         return row
 
     def link(
@@ -203,14 +208,16 @@ class Builder:
         attributes: Iterable[Attribute] = (),
     ) -> None:
         """Add a link to the span in `row`."""
-        self._link_attributes.extend((len(self._links), item) for item in attributes)
+        row_of_link, kept = len(self._links), islice(attributes, READ_ATTRIBUTES)
+        self._link_attributes.extend((row_of_link, item) for item in kept)
         self._links.append((row, *trace, span_id, trace_flags))
 
     def event(
         self, row: int, time_ns: int, name: str, attributes: Iterable[Attribute] = ()
     ) -> None:
         """Add an event to the span in `row`."""
-        self._event_attributes.extend((len(self._events), item) for item in attributes)
+        row_of_event, kept = len(self._events), islice(attributes, READ_ATTRIBUTES)
+        self._event_attributes.extend((row_of_event, item) for item in kept)
         self._events.append((row, time_ns, name))
 
     def flag(self, first: int, text: str, quality: int) -> None:

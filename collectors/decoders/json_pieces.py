@@ -13,14 +13,16 @@ import polars as pl
 import pyarrow as pa
 
 from collectors.decoders import json_attributes, otlp_objects
+from collectors.decoders.arrow_lists import take
 from collectors.decoders.json_attributes import BRACE, NEWLINE, QUOTE
 from collectors.decoders.strings import Buffer, Ints, as_series
 from collectors.ledger import Rejected
-from collectors.raw import RAW_PAIRS, Attribute, Numbers, RawAttributes
+from collectors.raw import RAW_PAIRS, READ_ATTRIBUTES, Attribute, Numbers, RawAttributes
 
 Bools = npt.NDArray[np.bool_]
 Kinds = npt.NDArray[np.uint8]
 
+READ_PIECES = READ_ATTRIBUTES + 1  # of one list, its beginning included
 _KEY = np.uint64(int.from_bytes(b'{"key":"', "little"))
 
 # What a piece is: an attribute with others after it, the last one of its list, the beginning of a
@@ -49,14 +51,44 @@ def read(lists: Sequence[msgspec.Raw]) -> Lists | None:
         return None
     if not len(ends):
         return Lists(RawAttributes.none(), np.empty(0, np.int64))
-    cuts, head, owner = _cuts(buffer, ends)
-    encoded = _pieces(buffer, cuts).dictionary_encode()
+    found = _Pieces.of(buffer, ends)
+    encoded = found.texts.dictionary_encode()
     code = as_series(encoded.indices).to_numpy()
     kind, pair, pairs = _distinct(encoded.dictionary.to_pylist())
-    good = _regular(kind[code], head, owner, len(ends))
-    rows = np.flatnonzero(good[owner] & ~head)
-    found = RawAttributes(owner[rows].astype(np.uint32), pair[code[rows]], pairs)
-    return Lists(found, np.flatnonzero(~good))
+    good = found.regular(kind[code])
+    rows = np.flatnonzero(good[found.owner] & ~found.head)
+    attributes = RawAttributes(found.owner[rows].astype(np.uint32), pair[code[rows]], pairs)
+    return Lists(attributes, np.flatnonzero(~good))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The text of the lists, cut before each attribute; no more of a list than is read."""
+
+    texts: pa.Array
+    head: Bools  # begins a list
+    owner: Ints  # number of the list
+    capped: Bools  # per list: it goes on after its last piece
+
+    @classmethod
+    def of(cls, buffer: Buffer, ends: Ints) -> _Pieces:
+        """The pieces of all lists."""
+        cuts, head, owner = _cuts(buffer, ends)
+        texts, counts = _texts(buffer, cuts), np.bincount(owner)
+        capped = counts > READ_PIECES
+        if not capped.any():
+            return cls(texts, head, owner, capped)
+        nth = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
+        few = np.flatnonzero(nth < READ_PIECES)
+        return cls(take(texts, few), head[few], owner[few], capped)
+
+    def regular(self, kind: Kinds) -> Bools:
+        """The lists whose pieces follow each other as they should."""
+        last = np.append(self.head[1:], True) & ~self.capped[self.owner]
+        expected = np.where(self.head, np.where(last, EMPTY, HEAD), np.where(last, LAST, INNER))
+        good = np.ones(len(self.capped), np.bool_)
+        good[self.owner[kind != expected]] = False
+        return good
 
 
 def _cuts(buffer: Buffer, ends: Ints) -> tuple[Ints, Bools, Ints]:
@@ -77,19 +109,10 @@ def _cuts(buffer: Buffer, ends: Ints) -> tuple[Ints, Bools, Ints]:
     return cuts, head, owner
 
 
-def _pieces(buffer: Buffer, cuts: Ints) -> pa.Array:
+def _texts(buffer: Buffer, cuts: Ints) -> pa.Array:
     offsets = np.append(cuts, buffer.size)
     parts = [None, pa.py_buffer(offsets), pa.py_buffer(buffer.data)]
     return pa.Array.from_buffers(pa.large_binary(), len(cuts), parts)
-
-
-def _regular(kind: Kinds, head: Bools, owner: Ints, lists: int) -> Bools:
-    """The lists whose pieces follow each other as they should."""
-    last = np.append(head[1:], True)  # of its list
-    expected = np.where(head, np.where(last, EMPTY, HEAD), np.where(last, LAST, INNER))
-    good = np.ones(lists, np.bool_)
-    good[owner[kind != expected]] = False
-    return good
 
 
 def _distinct(pieces: list[bytes]) -> tuple[Kinds, Numbers, pl.DataFrame]:

@@ -11,14 +11,22 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from collectors.decoders.arrow_lists import flat, ranges, take
+from collectors.decoders.otlp_ids import Loss, SpanIds, ids, link_losses
 from collectors.decoders.otlp_messages import Texts
 from collectors.decoders.otlp_schema import columns, message
 from collectors.decoders.strings import Buffer, Ints, NotUtf8, as_series
 from collectors.decoders.wire import walk
-from collectors.raw import RAW_EVENTS, RAW_LINKS, Attribute, RawAttributes, RawBatch
+from collectors.raw import (
+    RAW_EVENTS,
+    RAW_LINKS,
+    READ_ATTRIBUTES,
+    Attribute,
+    RawAttributes,
+    RawBatch,
+)
 from collectors.schema import Quality
 
-Ids = npt.NDArray[np.uint64]
 MAX_NS = np.uint64(2**63 - 1)
 
 
@@ -26,7 +34,16 @@ class Irregular(ValueError):
     """Something in these requests needs the careful decoder."""
 
 
-def decode(payloads: Sequence[bytes]) -> RawBatch:
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The spans of some requests, and what of them could not be used."""
+
+    batch: RawBatch
+    lost_spans: tuple[Loss, ...]
+    lost_links: tuple[Loss, ...]
+
+
+def decode(payloads: Sequence[bytes]) -> Decoded:
     """The spans of all requests. Raises Irregular where any of them is not as encoders write."""
     try:
         batch = columns().list_to_record_batch(list(payloads))
@@ -40,26 +57,72 @@ def decode(payloads: Sequence[bytes]) -> RawBatch:
         raise Irregular(str(error)) from error
 
 
-def _batch(requests: pa.ListArray) -> RawBatch:
-    groups = requests.flatten()
-    scopes, group_of_scope = _flat(groups.field("scope_spans"))
-    spans, scope_of_span = _flat(scopes.field("spans"))
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """The spans that have ids, and where each stands."""
+
+    values: pa.StructArray
+    ids: SpanIds
+    scope: Ints
+    group: Ints
+    request: Ints
+    losses: list[Loss]  # the others
+
+    @classmethod
+    def of(cls, requests: pa.ListArray) -> tuple[_Spans, pa.StructArray, pa.StructArray]:
+        """The spans, their ResourceSpans, their ScopeSpans."""
+        groups = flat(requests)
+        scopes = flat(groups.values.field("scope_spans"))
+        spans = flat(scopes.values.field("spans"))
+        group = scopes.owner[spans.owner]
+        found = cls(
+            spans.values, SpanIds.of(spans.values), spans.owner, group, groups.owner[group], []
+        )
+        return found._sifted(), groups.values, scopes.values
+
+    def _sifted(self) -> _Spans:
+        good = self.ids.good
+        if good.all():
+            return self
+        values = take(self.values, np.flatnonzero(good))
+        places = self.scope[good], self.group[good], self.request[good]
+        losses = list(self.ids.losses(self.values, self.request))
+        return _Spans(values, SpanIds.of(values), *places, losses)
+
+
+def _batch(requests: pa.ListArray) -> Decoded:
+    found, groups, scopes = _Spans.of(requests)
+    links, link_attributes, lost = _links(found)
+    events, event_attributes = _events(found.values.field("events"))
     resource, attributes = _resources(groups.field("resource"))
-    scope = _scopes(scopes.field("scope"))
-    status = spans.field("status")
+    scope = _scopes(scopes.field("scope")).gather(pl.Series(found.scope.astype(np.uint32)))
+    batch = RawBatch(
+        spans=_frame(found).with_columns(
+            pl.Series("resource", resource[found.group]), scope.alias("scope")
+        ),
+        attributes=_attributes(found.values.field("attributes")),
+        resources=len(attributes),
+        resource_attributes=RawAttributes.of(
+            (row, pair) for row, pairs in enumerate(attributes) for pair in pairs
+        ),
+        links=links,
+        link_attributes=link_attributes,
+        events=events,
+        event_attributes=event_attributes,
+    )
+    return Decoded(batch, tuple(found.losses), tuple(lost))
+
+
+def _frame(found: _Spans) -> pl.DataFrame:
+    spans, own = found.values, found.ids
     start, end, quality = _times(spans)
-    trace = _ids(spans.field("trace_id"), 2)
-    own = _ids(spans.field("span_id"), 1)
-    if not (trace.any(axis=1).all() and own.all()):
-        raise Irregular("all-zero ids")
-    links, link_attributes = _links(spans.field("links"))
-    events, event_attributes = _events(spans.field("events"))
-    frame = pl.DataFrame(
+    status = spans.field("status")
+    return pl.DataFrame(
         {
-            "trace_hi": trace[:, 0],
-            "trace_lo": trace[:, 1],
-            "span_id": own[:, 0],
-            "parent_id": _parents(spans.field("parent_span_id")),
+            "trace_hi": own.trace[:, 0],
+            "trace_lo": own.trace[:, 1],
+            "span_id": own.own,
+            "parent_id": own.parent,
             "start_ns": start,
             "end_ns": end,
             "name": as_series(spans.field("name")),
@@ -70,29 +133,8 @@ def _batch(requests: pa.ListArray) -> RawBatch:
             "tracestate": as_series(spans.field("trace_state")),
             "dropped_links": as_series(spans.field("dropped_links_count")),
             "quality": quality,
-            "resource": resource[group_of_scope[scope_of_span]],
-            "scope": scope.gather(pl.Series(scope_of_span.astype(np.uint32))),
         }
     )
-    return RawBatch(
-        spans=frame,
-        attributes=_attributes(spans.field("attributes")),
-        resources=len(attributes),
-        resource_attributes=RawAttributes.of(
-            (row, pair) for row, pairs in enumerate(attributes) for pair in pairs
-        ),
-        links=links,
-        link_attributes=link_attributes,
-        events=events,
-        event_attributes=event_attributes,
-    )
-
-
-def _flat(lists: pa.ListArray) -> tuple[pa.Array, Ints]:
-    """The elements of all lists, and for each the number of its list."""
-    offsets = _ranges(lists).offsets
-    owner = np.repeat(np.arange(len(lists)), np.diff(offsets))
-    return lists.flatten(), owner
 
 
 def _enum(numbers: pa.Array) -> pl.Series:
@@ -101,49 +143,6 @@ def _enum(numbers: pa.Array) -> pl.Series:
     if len(series) and not (series.min() >= 0 and series.max() < 256):  # type: ignore[operator]
         series = series.set(~series.is_between(0, 255), 0)
     return series.cast(pl.UInt8())
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranges:
-    """Where the elements of a binary or list array stand."""
-
-    data: pa.Buffer | None
-    offsets: Ints
-
-
-def _ranges(array: pa.Array) -> _Ranges:
-    _, offsets, *rest = array.buffers()
-    first = array.offset
-    where = np.frombuffer(offsets, np.int32)[first : first + len(array) + 1] if offsets else [0]
-    data = rest[0] if rest and not pa.types.is_list(array.type) else None
-    return _Ranges(data, np.asarray(where, np.int64))
-
-
-def _ids(array: pa.Array, words: int) -> Ids:
-    """Fixed-size ids as big-endian words. Raises Irregular for any other size."""
-    ranges = _ranges(array)
-    size = 8 * words
-    if not len(array):
-        return np.empty((0, words), np.uint64)
-    if not (np.diff(ranges.offsets) == size).all() or ranges.data is None:
-        raise Irregular(f"ids that are not {size} bytes")
-    begin, end = int(ranges.offsets[0]), int(ranges.offsets[-1])
-    raw = np.frombuffer(ranges.data, np.uint8)[begin:end]
-    return raw.view(">u8").astype(np.uint64).reshape(-1, words)
-
-
-def _parents(array: pa.Array) -> Ids:
-    """Absent parents are 0."""
-    ranges = _ranges(array)
-    size = np.diff(ranges.offsets)
-    if not ((size == 8) | (size == 0)).all():
-        raise Irregular("parent ids that are not 8 bytes")
-    result = np.zeros(len(array), np.uint64)
-    if ranges.data is not None and len(array):
-        begin, end = int(ranges.offsets[0]), int(ranges.offsets[-1])
-        raw = np.frombuffer(ranges.data, np.uint8)[begin:end]
-        result[size == 8] = raw.view(">u8")
-    return result
 
 
 def _times(spans: pa.StructArray) -> tuple[Ints, Ints, npt.NDArray[np.uint16]]:
@@ -159,18 +158,18 @@ def _times(spans: pa.StructArray) -> tuple[Ints, Ints, npt.NDArray[np.uint16]]:
 
 def _attributes(lists: pa.ListArray) -> RawAttributes:
     """Most attributes come again and again: each distinct one is read once."""
-    values, owner = _flat(lists)
-    if not len(values):
+    found = flat(lists, READ_ATTRIBUTES)
+    if not len(found.values):
         return RawAttributes.none()
-    encoded = values.dictionary_encode()
+    encoded = found.values.dictionary_encode()
     pair = as_series(encoded.indices).to_numpy().astype(np.uint32)
-    return RawAttributes(owner.astype(np.uint32), pair, _pairs(encoded.dictionary))
+    return RawAttributes(found.owner.astype(np.uint32), pair, _pairs(encoded.dictionary))
 
 
 def _pairs(values: pa.Array) -> pl.DataFrame:
-    ranges = _ranges(values)
-    buffer = Buffer([ranges.data])
-    found = walk(buffer, ranges.offsets[:-1], ranges.offsets[1:])
+    places = ranges(values)
+    buffer = Buffer([places.data])
+    found = walk(buffer, places.offsets[:-1], places.offsets[1:])
     if len(found.irregular):
         pairs = [_parsed(values[row].as_py()) for row in found.irregular.tolist()]
         found.key.patch(found.irregular, pl.Series([pair[0] for pair in pairs]))
@@ -194,38 +193,43 @@ def _parsed(payload: bytes) -> Attribute:
     return found
 
 
-def _links(lists: pa.ListArray) -> tuple[pl.DataFrame, RawAttributes]:
-    links, owner = _flat(lists)
+def _links(spans: _Spans) -> tuple[pl.DataFrame, RawAttributes, list[Loss]]:
+    """The links, and those whose ids cannot be used."""
+    found = flat(spans.values.field("links"))
+    links, owner, lost = found.values, found.owner, list[Loss]()
     if not len(links):
-        return pl.DataFrame(schema=RAW_LINKS), RawAttributes.none()
-    trace, span = _ids(links.field("trace_id"), 2), _ids(links.field("span_id"), 1)
-    if not (trace.any(axis=1).all() and span.all()):
-        raise Irregular("all-zero ids in links")
+        return pl.DataFrame(schema=RAW_LINKS), RawAttributes.none(), lost
+    trace, span = ids(links.field("trace_id"), 2), ids(links.field("span_id"), 1)[:, 0]
+    good = (trace[:, 0] | trace[:, 1] != 0) & (span != 0)
+    if not good.all():
+        lost = list(link_losses(links, trace, span, spans.request[owner]))
+        links, owner = take(links, np.flatnonzero(good)), owner[good]
+        trace, span = trace[good], span[good]
     frame = pl.DataFrame(
         {
             "span": owner.astype(np.uint32),
             "trace_hi": trace[:, 0],
             "trace_lo": trace[:, 1],
-            "span_id": span[:, 0],
+            "span_id": span,
             "trace_flags": as_series(links.field("flags")),
         }
     )
-    return frame, _attributes(links.field("attributes"))
+    return frame, _attributes(links.field("attributes")), lost
 
 
 def _events(lists: pa.ListArray) -> tuple[pl.DataFrame, RawAttributes]:
-    events, owner = _flat(lists)
-    if not len(events):
+    found = flat(lists)
+    if not len(found.values):
         return pl.DataFrame(schema=RAW_EVENTS), RawAttributes.none()
-    time = as_series(events.field("time_unix_nano")).to_numpy()
+    time = as_series(found.values.field("time_unix_nano")).to_numpy()
     frame = pl.DataFrame(
         {
-            "span": owner.astype(np.uint32),
+            "span": found.owner.astype(np.uint32),
             "time_ns": np.minimum(time, MAX_NS).view(np.int64),
-            "name": as_series(events.field("name")),
+            "name": as_series(found.values.field("name")),
         }
     )
-    return frame, _attributes(events.field("attributes"))
+    return frame, _attributes(found.values.field("attributes"))
 
 
 def _resources(payloads: pa.Array) -> tuple[npt.NDArray[np.uint32], list[list[Attribute]]]:
@@ -233,7 +237,8 @@ def _resources(payloads: pa.Array) -> tuple[npt.NDArray[np.uint32], list[list[At
     rows: dict[bytes, int] = {}
     index = [rows.setdefault(raw, len(rows)) for raw in payloads.to_pylist()]
     texts, parser = Texts(), message("resource.v1.Resource")
-    found = [texts.attributes(_parse(parser, raw).attributes) for raw in rows]
+    parsed = (_parse(parser, raw).attributes for raw in rows)
+    found = [texts.few(pairs) for pairs in parsed]
     if texts.replaced:
         raise Irregular("invalid UTF-8 in a resource")
     return np.array(index, np.uint32), found

@@ -17,7 +17,15 @@ import polars as pl
 
 from collectors.decoders import json_pieces, otlp_objects
 from collectors.ledger import Rejected
-from collectors.raw import RAW_EVENTS, RAW_LINKS, Attribute, RawAttributes, RawBatch, joined
+from collectors.raw import (
+    RAW_EVENTS,
+    RAW_LINKS,
+    READ_ATTRIBUTES,
+    Attribute,
+    RawAttributes,
+    RawBatch,
+    joined,
+)
 from collectors.schema import Quality
 
 NO_LIST = msgspec.Raw(b"[]")
@@ -296,4 +304,4 @@ def _list(text: msgspec.Raw) -> list[Attribute]:
     found = msgspec.json.decode(text)
     if found is not None and not isinstance(found, list):
         raise Irregular("attributes that are no list")
-    return otlp_objects.attributes({"attributes": found})
+    return otlp_objects.attributes({"attributes": (found or [])[:READ_ATTRIBUTES]})

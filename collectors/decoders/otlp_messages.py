@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -14,26 +15,55 @@ from google.protobuf.message import DecodeError
 from collectors.decoders import scalars
 from collectors.decoders.otlp_schema import message
 from collectors.ledger import Ledger, Rejected, Where
-from collectors.raw import Attribute, Builder
+from collectors.raw import READ_ATTRIBUTES, Attribute, Builder
 from collectors.schema import Quality
+
+LOST_LINKS = "links with unusable ids were left out"
 
 
 def decode(payload: bytes, builder: Builder, ledger: Ledger, where: Where) -> None:
     """Add the spans of one request."""
     try:
-        request = message("trace.v1.TracesData").FromString(payload)
-    except DecodeError as error:
-        ledger.reject(where, "invalid-protobuf", f"{error} ({len(payload)} bytes)")
+        request = parsed("trace.v1.TracesData", payload)
+    except Rejected as bad:
+        ledger.reject(where, bad.reason, bad.detail)
         return
     for group in request.resource_spans:
-        resource = builder.resource(Texts().attributes(group.resource.attributes))
+        spans = sum(len(scope.spans) for scope in group.scope_spans)
+        try:
+            resource = builder.resource(_resource(group.resource))
+        except Rejected as bad:  # what cannot be read says nothing true about its spans
+            ledger.reject(where, bad.reason, f"in a resource: {bad.detail}", max(spans, 1))
+            continue
         for scope in group.scope_spans:
-            name = Texts().text(scope.scope.name) or None
-            for span in scope.spans:
-                try:
-                    _span(span, builder, resource, name, ledger, where)
-                except Rejected as bad:
-                    ledger.reject(where, bad.reason, bad.detail)
+            _scope(scope, builder, resource, ledger, where)
+
+
+def _resource(payload: bytes) -> list[Attribute]:
+    return Texts().few(parsed("resource.v1.Resource", payload).attributes)
+
+
+def _scope(scope: Any, builder: Builder, resource: int, ledger: Ledger, where: Where) -> None:
+    try:
+        name = Texts().text(parsed("common.v1.InstrumentationScope", scope.scope).name) or None
+    except Rejected as bad:
+        told = f"in a scope: {bad.detail}"
+        ledger.reject(where, bad.reason, told, max(len(scope.spans), 1))
+        return
+    for span in scope.spans:
+        try:
+            _span(span, builder, resource, name, ledger, where)
+        except Rejected as bad:
+            ledger.reject(where, bad.reason, bad.detail)
+
+
+def parsed(name: str, payload: bytes) -> Any:
+    """A message of `otlp_schema.message`. Raises Rejected."""
+    try:
+        return message(name).FromString(payload)
+    except DecodeError as error:
+        said = f"{len(payload)} bytes are no {name.rpartition('.')[2]}: {error}"
+        raise Rejected("invalid-protobuf", said) from error
 
 
 class Texts:
@@ -55,6 +85,10 @@ class Texts:
         return [
             (self.text(pair.key), *scalars.plain_text(self.plain(pair.value))) for pair in pairs
         ]
+
+    def few(self, pairs: Iterable[Any]) -> list[Attribute]:
+        """As `attributes`, no more than are read of one owner."""
+        return self.attributes(islice(pairs, READ_ATTRIBUTES))
 
     def plain(self, value: Any, depth: int = 0) -> Any:
         """An AnyValue as plain JSON; deeper than `MAX_DEPTH` is cut."""
@@ -78,18 +112,15 @@ class Texts:
 def _span(
     payload: bytes, builder: Builder, resource: int, scope: str | None, ledger: Ledger, where: Where
 ) -> None:
-    try:
-        span = message("trace.v1.Span").FromString(payload)
-    except DecodeError as error:
-        raise Rejected("invalid-protobuf", f"a span of {len(payload)} bytes: {error}") from error
+    span = parsed("trace.v1.Span", payload)
     texts = Texts()
     start, start_bits = scalars.time_ns(span.start_time_unix_nano)
     end, end_bits = scalars.time_ns(span.end_time_unix_nano)
     trace = trace_id(span.trace_id)
     name, message_ = texts.text(span.name), texts.text(span.status.message)
-    state, attributes = texts.text(span.trace_state), texts.attributes(span.attributes)
-    links = [(link, texts.attributes(link.attributes)) for link in span.links]
-    events = [(e, texts.text(e.name), texts.attributes(e.attributes)) for e in span.events]
+    state, attributes = texts.text(span.trace_state), texts.few(span.attributes)
+    links = [(link, texts.few(link.attributes)) for link in span.links]
+    events = [(e, texts.text(e.name), texts.few(e.attributes)) for e in span.events]
     row = builder.span(
         trace=trace,
         span_id=span_id(span.span_id, "bad-span-id"),
@@ -123,7 +154,7 @@ def _link(
         trace, target = trace_id(link.trace_id), span_id(link.span_id, "bad-link")
     except Rejected as bad:
         ledger.note(where, "bad-link", bad.detail)
-        ledger.warn("links with unusable ids were left out")
+        ledger.warn(LOST_LINKS)
         return
     builder.link(row, trace, target, link.flags, attributes)
 
@@ -131,12 +162,19 @@ def _link(
 def trace_id(raw: bytes) -> tuple[int, int]:
     """(high, low) of 16 bytes. Raises Rejected."""
     if len(raw) != 16 or not any(raw):
-        raise Rejected("bad-trace-id", f"{raw[:32].hex() or 'nothing'} is not 16 bytes")
+        raise Rejected("bad-trace-id", bad_id(raw, 16))
     return int.from_bytes(raw[:8]), int.from_bytes(raw[8:])
 
 
 def span_id(raw: bytes, reason: str) -> int:
     """8 bytes as a number. Raises Rejected."""
     if len(raw) != 8 or not any(raw):
-        raise Rejected(reason, f"{raw[:32].hex() or 'nothing'} is not 8 bytes")
+        raise Rejected(reason, bad_id(raw, 8))
     return int.from_bytes(raw)
+
+
+def bad_id(raw: bytes, size: int) -> str:
+    """What is wrong with an id that should have `size` bytes."""
+    if len(raw) == size:
+        return "all zeros"
+    return f"{raw[:32].hex() or 'nothing'} is not {size} bytes"

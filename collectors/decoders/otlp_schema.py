@@ -1,8 +1,8 @@
 """The OTLP message types as this package reads them: copies of the published descriptors.
 
 `columns()` leaves attributes, resources and scopes as bytes, so that ptars makes columns of the
-rest. `messages()` has every text as bytes, so that one invalid UTF-8 string costs no request, and
-every span as bytes, so that one broken span costs itself only.
+rest. `message()` has every text as bytes, so that one invalid UTF-8 string costs no request, and
+every span, resource and scope as bytes, so that a broken one costs only what belongs to it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Message = descriptor_pb2.DescriptorProto
 
 TRACES = "opentelemetry.proto.trace.v1.TracesData"
 _OPAQUE = frozenset({"attributes", "resource", "scope"})
+_PARTS = frozenset({"spans", "resource", "scope"})
 _UNREAD = frozenset({"dropped_attributes_count", "dropped_events_count", "schema_url"})
 
 
@@ -37,7 +38,7 @@ def columns() -> Any:
 
 @cache
 def message(name: str) -> Any:
-    """The class of a message (such as `trace.v1.Span`) with texts and spans as bytes."""
+    """The class of a message (such as `trace.v1.Span`) with texts and parts as bytes."""
     pool = _tolerant_pool()
     return message_factory.GetMessageClass(
         pool.FindMessageTypeByName(f"opentelemetry.proto.{name}")
@@ -80,7 +81,7 @@ def _columnar(message: Message) -> None:
 
 def _tolerant(message: Message) -> None:
     for field in message.field:
-        if field.type == Field.TYPE_STRING or field.name == "spans":
+        if field.type == Field.TYPE_STRING or field.name in _PARTS:
             _as_bytes(field)
 
 
