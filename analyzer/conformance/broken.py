@@ -89,7 +89,7 @@ def _part(
             "severity": one.severity,
             "confidence": _OF_LITTLE if absent and not one.seen else _SURE,
             "cause": "unknown" if absent else kind,
-            "step": one.step[chosen],
+            "step": (one.step if absent or one.came is None else one.came)[chosen],
             "b": one.label if absent else -1,
             "since_ns": one.since[chosen],
             "deadline_ns": [None if due == NEVER else due for due in deadline.tolist()],

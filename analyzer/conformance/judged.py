@@ -57,6 +57,7 @@ class Judged:
     severity: str = "error"
     origin: Origin = NOWHERE
     late: Ints | None = None  # by case: 1 where it came, and too late
+    came: Ints | None = None  # the step that came, -1 where none did
 
     def count(self, verdict: Verdict) -> int:
         """Cases with that verdict."""

@@ -230,7 +230,7 @@ def _waits(
     table: _Table, mine: Ints, cases: Ints, first: Ints, begin: Ints, after: int | None
 ) -> Ints:
     """The longest wait of each case, as `rules` measures it."""
-    wait = np.maximum(table.start[first] - begin[cases], 0)
+    wait: Ints = np.maximum(table.start[first] - begin[cases], 0)
     if after is None:
         return wait
     is_mine = np.zeros(len(table.label), dtype=np.bool_)

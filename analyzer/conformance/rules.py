@@ -61,6 +61,10 @@ class Bench:
         start, position = self.finder.first(self.finder.steps(names))
         return start[self.cases.instance], position[self.cases.instance]
 
+    def hint(self, name: StepName) -> str:
+        """The nearest name where this one means no step of the recording."""
+        return "" if len(self.finder.steps((name,))) else near_name(self.finder, name)
+
     def count(self, names: Iterable[StepName]) -> Ints:
         """How many such steps, by case."""
         return self.finder.count(self.finder.steps(names))[self.cases.instance]
@@ -129,7 +133,7 @@ def _comes(
     void: Flags,
 ) -> Judged:
     """A step that comes, or comes in time. `void`: cases with another outcome instead."""
-    start, _ = bench.first(names)
+    start, position = bench.first(names)
     anchor, anchor_step = (
         bench.first((after,)) if after is not None else (bench.cases.start, bench.cases.step)
     )
@@ -161,8 +165,9 @@ def _comes(
         label=int(labels[0]) if len(labels) else -1,
         measured=wait,
         seen=int(seen.sum()),
-        hint="" if len(labels) else near_name(bench.finder, names[0]),
+        hint=bench.hint(names[0]),
         late=late.astype(np.int64),
+        came=position,
     )  # fmt: skip
 
 
@@ -292,7 +297,7 @@ def _times(bench: Bench, step: Step) -> Judged:
         label=int(labels[0]) if len(labels) else -1,
         measured=count,
         seen=int(concerned.sum()),
-        hint="" if len(labels) else near_name(bench.finder, step.name),
+        hint=bench.hint(step.name),
         owner=step.owner or bench.workflow.owner,
         severity=step.severity or bench.workflow.severity or "error",
         origin=step.origin,
@@ -388,7 +393,7 @@ def _pair(bench: Bench, pair: Pair) -> Judged:
         label=int(labels[0]) if len(labels) else -1,
         measured=of_case[3],
         seen=int(closed.sum()),
-        hint="" if len(opens) else near_name(finder, pair.open),
+        hint=bench.hint(pair.open),
         owner=pair.owner or bench.workflow.owner,
         severity=pair.severity or bench.workflow.severity or "error",
         origin=pair.origin,
@@ -423,7 +428,7 @@ def _compensation(bench: Bench, rule: Compensation) -> Judged:
         kind="incomplete-compensation",
         label=int(labels[0]) if len(labels) else -1,
         seen=seen,
-        hint="" if len(labels) else near_name(bench.finder, rule.undo),
+        hint=bench.hint(rule.undo),
         owner=bench.workflow.owner,
         severity=bench.workflow.severity or "error",
         origin=rule.origin,
@@ -452,7 +457,8 @@ def _whole(bench: Bench, within: int) -> Judged:
 
 def near_name(finder: Finder, name: StepName) -> str:
     """The nearest name in the recording of one that means nothing there; empty without one."""
-    labels = list(finder.context.labels.cast(pl.String).iter_rows())
+    seen = np.bincount(finder.table.label, minlength=len(finder.context.labels)) > 0
+    labels = list(finder.context.labels.filter(pl.Series(seen)).cast(pl.String).iter_rows())
     known = {f"{service}: {operation}": None for service, operation in labels}
     for service, operation in labels:
         if name.service in (None, service):

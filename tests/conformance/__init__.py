@@ -1,0 +1,1 @@
+"""Declared expectations and contracts, held against recordings."""
