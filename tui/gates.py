@@ -13,7 +13,6 @@ import click
 if TYPE_CHECKING:
     from analyzer.analysis import Analysis
 
-LEVELS = ("error", "warning", "note", "none")
 STATES = ("stuck", "failed", "dead_lettered", "orphaned", "late", "compensating", "compensated",
           "waiting", "running", "unknown", "complete")  # fmt: skip
 COUNTS = ("instances", "workflows", "spans", "traces", "services", "findings", "errors", "warnings",
@@ -29,7 +28,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_EXPRESSION = re.compile(r"\s*([A-Za-z_.-]+)\s*(<=|>=|==|!=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*")
+_EXPRESSION = re.compile(
+    r"\s*([A-Za-z_.-]+)\s*(<=|>=|==|!=|<|>|=)\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Threshold:
 
 
 def parse_threshold(text: str) -> Threshold:
-    """`stuck_ratio<0.01`, `late<=5`, `stuck_ratio<1%`, `findings.cycle==0`; else UsageError."""
+    """`stuck_ratio<0.01`, `late=5` (at most), `findings.cycle==0`; else UsageError."""
     match = _EXPRESSION.fullmatch(text)
     if match is None:
         raise click.UsageError(
@@ -56,14 +57,21 @@ def parse_threshold(text: str) -> Threshold:
     name, sign, number, unit = match.groups()
     name = name if name.startswith("findings.") else name.replace("-", "_")
     _check_figure(name)
+    sign = "<=" if sign == "=" else sign  # stuck=3: so many are allowed
     return Threshold(text.strip(), name, sign, float(number) / (100 if unit else 1))
 
 
 def _check_figure(name: str) -> None:
     """A misspelt figure would be 0 for ever, and its gate always green."""
-    from analyzer.reporters.groups import COUPLING_KINDS, DATA_KINDS, INSTANCE_KINDS
+    from analyzer.reporters.groups import (
+        COUPLING_KINDS,
+        DATA_KINDS,
+        DECLARED_KINDS,
+        INSTANCE_KINDS,
+    )
 
-    known = [f"findings.{kind}" for kind in sorted(INSTANCE_KINDS | COUPLING_KINDS | DATA_KINDS)]
+    kinds = INSTANCE_KINDS | COUPLING_KINDS | DATA_KINDS | DECLARED_KINDS
+    known = [f"findings.{kind}" for kind in sorted(kinds)]
     if not name.startswith("findings."):
         known = list(METRICS)
     if name in known:
@@ -107,11 +115,3 @@ def _count(analysis: Analysis, metric: str) -> int:
         "duplicates": lambda: recording.intake.duplicates,
     }
     return counts[metric]()
-
-
-def at_or_above(analysis: Analysis, level: str) -> int:
-    """Number of findings of that severity or a worse one; 0 for `none`."""
-    if level == "none":
-        return 0
-    rank = LEVELS.index(level)
-    return sum(finding.severity.rank <= rank for finding in analysis.findings)

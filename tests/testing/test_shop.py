@@ -202,3 +202,15 @@ def test_unfinished_spans_are_waited_for(choreoscope_spans: Spans) -> None:
     assert len(choreoscope_spans.settle(quiet=0.01)) == 1
     choreoscope_spans.clear()
     assert list(choreoscope_spans) == []
+
+
+def test_every_assertion_is_documented_and_none_is_invented() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    said = {
+        name
+        for cell in re.findall(r"^\| (`\..+?) \|", docs, re.MULTILINE)
+        for name in re.findall(r"`\.(\w+)\(", cell)
+    }
+    fields = Workflows.__dataclass_fields__
+    real = {name for name in vars(Workflows) if not name.startswith("_") and name not in fields}
+    assert said == real
