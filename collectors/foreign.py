@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 ACCEPTED = "choreoscope reads OTLP, Jaeger, Zipkin, Parquet and Arrow"
 EXPORT = "let the Collector's file exporter write the spans"
-QUOTED = 30  # characters of a text that are quoted
+QUOTED = 50  # characters of a text that are quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,7 @@ def _is_yaml(text: str) -> bool:
     return text.startswith(("---\n", "%YAML")) or (len(fits) > 1 and all(fits))
 
 
+_OTLP = "use the OTLP exporter to a Collector"
 _JSON = "JSON with comments or other extras"
 _LOG = Foreign("a log", "spans are needed, not log lines; " + EXPORT)
 # The first that fits says what the text is.
@@ -177,6 +178,7 @@ _TEXTS: Sequence[tuple[Callable[[str], bool], Foreign]] = (
     (_matches(r"<[?!a-zA-Z]"), Foreign("XML", "export as OTLP or Jaeger JSON")),
     (_begins("//", "/*"), Foreign(_JSON, "write plain JSON")),
     (_begins("{'", "[{'"), Foreign("a Python value, not JSON", "write it with json.dumps")),
+    (_matches(r"[\[{]\s*\w+: "), Foreign("JavaScript as a console exporter prints it", _OTLP)),
     (_matches(r"# (HELP|TYPE) "), Foreign("Prometheus metrics", "metrics are no spans")),
     (_matches(r"digraph |graph |strict "), Foreign("a DOT graph")),
     (_matches(r"(\[?\d{4}-\d\d-\d\d[T ]|\[?\d\d?:\d\d:\d\d|\w{3} [ \d]\d \d\d:\d\d:)"), _LOG),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from collectors.decoders import envelopes, jaeger, otlp_objects, shapes
-from collectors.decoders.json_documents import Text
+from collectors.decoders import envelopes, jaeger, otlp_objects, shapes, zipkin
+from collectors.decoders.json_documents import Text, values
 from collectors.decoders.json_text import parse, trimmed
 from collectors.decoders.members import joined, within
 from collectors.decoders.zipkin import ZipkinSpans
@@ -56,7 +56,11 @@ class DocumentReader:
             before, waiting = len(self.builder), len(self.zipkin.spans)
             self.document(document, where, item.path, item.first)
         except Rejected as bad:
-            self.ledger.reject(where, bad.reason, bad.detail)
+            parts = values(text) if bad.reason == "invalid-json" else []
+            if len(parts) < 2:
+                self.ledger.reject(where, bad.reason, bad.detail)
+            for part in parts if len(parts) > 1 else ():
+                self.text(item._replace(text=part))
             return
         if replaced:
             for spans, first in ((self.builder, before), (self.zipkin, waiting)):
@@ -99,7 +103,7 @@ class DocumentReader:
         elif jaeger.fits(document):
             self.ledger.format("jaeger-json")
             jaeger.decode(document, self.builder, self.ledger, where, path)
-        elif "traceId" in document and "id" in document:
+        elif zipkin.fits(document):
             self.ledger.format("zipkin-json")
             self.zipkin.add(document, where)
         elif document and not others:

@@ -27,6 +27,8 @@ def opened(document: Object) -> tuple[str, object] | None:
 
     Tempo and Jaeger write ids as the protobuf JSON mapping does, in base64; Grafana in hex.
     """
+    if not {"scopeSpans", "instrumentationLibrarySpans"}.isdisjoint(document):
+        return "", [document]  # one ResourceSpans without the request around it
     for path in PATHS:
         found = _follow(document, path)
         if found is not None and (path[-1] != "batches" or _groups(found)):

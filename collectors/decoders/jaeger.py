@@ -22,7 +22,6 @@ from collectors.raw import Attribute, Builder
 KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 STATUS = {"OK": 1, "ERROR": 2, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2, "UNSET": 0}
 SCOPES = ("otel.scope.name", "otel.library.name", "otel.scope_name")
-MAX_US = scalars.MAX_NS // 1000
 
 _REPLY = {"total", "limit", "offset"}
 _TRACE = {"spans", "traceID", "spanID"}
@@ -91,7 +90,7 @@ class _Reading:
         trace = take(span, ("traceID",), _trace_id)
         listed = _tags(span, "tags")
         tags = {pair[0]: pair for pair in listed}
-        start = take(span, ("startTime",), _us)
+        start = take(span, ("startTime",), scalars.time_us)
         logs = list(_logs(span))
         parent, links = self._references(span, trace, path)
         row = self._builder.span(
@@ -99,7 +98,7 @@ class _Reading:
             span_id=take(span, ("spanID",), _span_id),
             parent_id=parent,
             start_ns=start,
-            end_ns=min(start + take(span, ("duration",), _us), scalars.MAX_NS),
+            end_ns=min(start + take(span, ("duration",), scalars.time_us), scalars.MAX_NS),
             name=take(span, ("operationName",), text) or "",
             kind=KINDS.get(_value(tags, "span.kind").lower(), 0),
             status=_status(tags),
@@ -165,16 +164,6 @@ def _target(reference: Object, trace: tuple[int, int]) -> Target:
     return other, take(reference, ("spanID",), _span_id)
 
 
-def _us(value: object) -> int:
-    """Microseconds as nanoseconds, clamped to int64. Raises Rejected."""
-    if value is None:
-        return 0
-    number = scalars.integer(value, "bad-time")
-    if number < 0:
-        raise Rejected("bad-time", f"{number} is negative")
-    return min(number, MAX_US) * 1000
-
-
 def _tags(owner: Object, name: str) -> list[Attribute]:
     return [_tag(place, tag) for place, tag in items(owner, name)]
 
@@ -237,7 +226,7 @@ def _event(log: Object) -> tuple[int, str, list[Attribute]]:
     rest = [(key, value, quoted) for key, value, quoted in fields if key != "event"]
     if name == "error":
         rest = [(_ERROR.get(key, key), value, quoted) for key, value, quoted in rest]
-    return take(log, ("timestamp",), _us), name, rest
+    return take(log, ("timestamp",), scalars.time_us), name, rest
 
 
 _ERROR = {

@@ -9,12 +9,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.decoders.json_text import QUOTED, is_tolerable, trimmed
+from collectors.decoders.json_text import BLANKS, QUOTED, is_tolerable, trimmed
 from collectors.ledger import Ledger, Where
 
 MAX_DOCUMENT = 2 << 30  # bytes
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _BLANKS = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(rb"[\0\s,\x1e]*")  # of JSON text sequences too
+_LEADING = re.compile(rb"[\0\s]*(?:\xef\xbb\xbf)?[\0\s,\x1e]*")
+# Where a document begins again behind one that breaks off.
+_AGAIN = re.compile(
+    rb'\n(?=\[\s*\{|\{\s*"(?:resourceSpans|resource_spans|batches|trace|result|data)"\s*:)'
+)
 
 
 class Text(NamedTuple):
@@ -49,32 +55,59 @@ def is_document(head: bytes) -> bool:
 
 def pieces(text: bytes, ledger: Ledger, where: Where) -> Iterator[Text]:
     """The parts of one document, or of several on end, each with the line it begins on."""
-    rest, done = trimmed(text), 0
-    offset = text.find(rest[:64]) if rest else 0
-    while rest:
-        line = text.count(b"\n", 0, offset + done) + 1
-        end = _end(rest)
-        if end is None and is_tolerable(rest):
-            yield Text(rest, Where(where.source, line))
-            return
-        if end is None:
-            yield from _salvaged(rest, line, ledger, where)
-            return
-        yield from _split(rest[:end], Where(where.source, line))
-        blank = len(rest[end:]) - len(rest[end:].lstrip(b"\0 \t\r\n"))
-        done, rest = done + end + blank, rest[end + blank :]
+    leading = _LEADING.match(text)
+    at = leading.end() if leading else 0
+    line = 1 + text.count(b"\n", 0, at)
+    while at < len(text):
+        here = Where(where.source, line)
+        end = _end(text, at)
+        if end is not None:
+            yield from _split(text[at:end], here)
+        else:
+            again = _AGAIN.search(text, at + 1)
+            end = again.end() if again else len(text)
+            yield from _odd(text[at:end], ledger, here)
+        after = _skipped(text, end)
+        line += text.count(b"\n", at, after)
+        at = after
 
 
-def _end(text: bytes) -> int | None:
-    """Where the first value ends; None where it is broken."""
+def values(text: bytes) -> list[bytes]:
+    """The objects and lists that stand on end in one line, as `curl >>` leaves them."""
+    found, at = [], 0
+    if text[:1] not in (b"{", b"["):
+        return [text]
+    while at < len(text):
+        end = _end(text, at) or len(text)
+        found.append(text[at:end])
+        at = _skipped(text, end)
+    return found
+
+
+def _skipped(text: bytes, at: int) -> int:
+    """Where the next value begins."""
+    blanks = _BETWEEN.match(text, at)
+    return blanks.end() if blanks else at
+
+
+def _end(text: bytes, at: int) -> int | None:
+    """Where the value that begins there ends; None where it is broken."""
     try:
-        msgspec.json.decode(text, type=msgspec.Raw)
+        msgspec.json.decode(memoryview(text)[at:], type=msgspec.Raw)
     except RecursionError:
         return None
     except msgspec.DecodeError as error:
-        found = _TRAILING.search(str(error))
-        return int(found[1]) - 1 if found else None  # it counts the character it stumbles over
+        found = _TRAILING.search(str(error))  # it counts the character it stumbles over
+        return at + int(found[1]) - 1 if found else None
     return len(text)
+
+
+def _odd(text: bytes, ledger: Ledger, where: Where) -> Iterator[Text]:
+    """A document that is no JSON by the book."""
+    if is_tolerable(text):
+        yield Text(text, where)
+    else:
+        yield from _salvaged(text.rstrip(BLANKS), where.line or 1, ledger, where)
 
 
 def _split(text: bytes, where: Where) -> Iterator[Text]:

@@ -11,13 +11,14 @@ import msgspec
 from collectors.ledger import Rejected
 
 BOM = b"\xef\xbb\xbf"
+BLANKS = b"\0 \t\r\n\x1e"  # a record separator begins each text of a sequence (RFC 7464)
 TOLERATED = (b"NaN", b"Infinity", b"\\u")
 
 
 def trimmed(text: bytes) -> bytes:
     """Without a byte order mark, leading NULs (a crash of a file system leaves them) and blanks."""
-    text = text.strip(b"\0 \t\r\n")
-    return text[len(BOM) :].lstrip(b"\0 \t\r\n") if text.startswith(BOM) else text
+    text = text.strip(BLANKS)
+    return text[len(BOM) :].lstrip(BLANKS) if text.startswith(BOM) else text
 
 
 def parse(text: bytes) -> tuple[Any, bool]:
@@ -53,11 +54,19 @@ def said(text: bytes, problem: str) -> str:
     if found is None:
         return "it ends in the middle of a value" if "truncated" in problem else problem
     at = int(found[1])
+    begin = _BEGINS.search(text)
+    if begin and not text[: begin.start()].strip().startswith((b"{", b"[{", b'"')):
+        before = text[: begin.start()].decode(errors="replace")[:QUOTED]
+        return f"text stands before the JSON: {json.dumps(before, ensure_ascii=False)}"
     rest = text[at : at + QUOTED].decode(errors="replace")
     return f"no JSON from byte {at + 1:,} on: {json.dumps(rest, ensure_ascii=False)}"
 
 
 _PLACE = re.compile(r"\(byte (\d+)\)")
+# Log drivers put a time in front of each line.
+_BEGINS = re.compile(
+    rb'(?<=[^\0\s])\s*\{\s*"(?:resourceSpans|resource_spans|traceId|traceID|data)"'
+)
 QUOTED = 30  # bytes that a problem quotes
 
 

@@ -223,6 +223,9 @@ def plain(value: object, depth: int = 0) -> Any:
                 return reader(found, depth)
             except Rejected as bad:
                 raise within(name, bad) from bad
+    if value and not _READERS.keys() & value.keys():
+        there = ", ".join(map(str, value))[: scalars.SHOWN]
+        raise Rejected(BAD_TYPE, f"an AnyValue has stringValue, intValue, ..., not {there}")
     return None
 
 

@@ -80,12 +80,27 @@ def integer(value: object, reason: str = "bad-integer") -> int:
 
 def time_ns(value: object) -> tuple[int, int]:
     """(nanoseconds clamped to int64, Quality bits); absent is 0. Raises Rejected."""
+    number = _time(value, "nanoseconds")
+    return (number, 0) if number <= MAX_NS else (MAX_NS, int(Quality.CLAMPED_TIME))
+
+
+def time_us(value: object) -> int:
+    """Microseconds as nanoseconds, clamped to int64; absent is 0. Raises Rejected."""
+    return min(_time(value, "microseconds"), MAX_NS // 1000) * 1000
+
+
+def _time(value: object, unit: str) -> int:
     if value is None or value == "":
-        return 0, 0
-    number = integer(value, "bad-time")
+        return 0
+    try:
+        number = integer(value, "bad-time")
+    except Rejected as bad:
+        beyond = "beyond" in bad.detail
+        hint = "" if beyond else f"; {unit} since 1970 are needed"
+        raise Rejected(bad.reason, f"{bad.detail}{hint}") from bad
     if number < 0:
         raise Rejected("bad-time", f"{number} lies before 1970")
-    return (number, 0) if number <= MAX_NS else (MAX_NS, int(Quality.CLAMPED_TIME))
+    return number
 
 
 def enum(value: object, names: Mapping[str, int]) -> int:

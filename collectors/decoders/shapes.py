@@ -14,6 +14,8 @@ MEMBERS_SHOWN = 4
 
 def foreign(document: object) -> Foreign:
     """What that document looks like."""
+    if isinstance(document, str) and document.lstrip()[:1] in ("{", "["):
+        return Foreign("JSON inside of a JSON string", "unquote it with jq -r .")
     if not isinstance(document, Mapping):
         return Foreign(f"JSON that is {shown(document)[:30]}")
     said = failure(document)
@@ -23,7 +25,7 @@ def foreign(document: object) -> Foreign:
     for fits, found in _SHAPES:
         if fits(document):
             return found
-    names = [str(name)[:12] for name in document]
+    names = [str(name) if len(str(name)) < 13 else f"{str(name)[:12]}…" for name in document]
     listed = ", ".join(names[:MEMBERS_SHOWN]) + (", …" if len(names) > MEMBERS_SHOWN else "")
     return Foreign(f"JSON with {listed}" if names else "an empty JSON object")
 
@@ -99,6 +101,29 @@ def _otel_context(document: Object) -> bool:
     return isinstance(context, Mapping) and bool({"trace_id", "TraceID", "traceId"} & set(context))
 
 
+def _other_case(document: Object) -> bool:
+    names = {str(name).lower().replace("_", "").replace("-", "") for name in document}
+    return "resourcespans" in names
+
+
+def _inside(*path: str) -> Callable[[Object], bool]:
+    """Whether these members lead, one in the other, to something."""
+
+    def fits(document: Object) -> bool:
+        found: object = document
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found is not None
+
+    return fits
+
+
+def _honeycomb(document: Object) -> bool:
+    return any(str(name).startswith("trace.trace_id") for name in document)
+
+
+_JAEGER = "fetch /api/traces?service=NAME"
+_BARE = Foreign("OTLP spans without their resource", "wrap them in resourceSpans")
 _DATADOG = Foreign("Datadog spans", "send them to a Collector with a datadog receiver")
 _ELASTIC = Foreign("an Elasticsearch reply", "export from Jaeger's API, or write OTLP")
 _TEMPO_SEARCH = Foreign("a Tempo search result, without spans", "fetch /api/v2/traces/ID of each")
@@ -112,13 +137,20 @@ _SHAPES: Sequence[tuple[Callable[[Object], bool], Foreign]] = (
     (_first("traces", "rootServiceName"), _TEMPO_SEARCH),
     (_first("traces", "rootTraceName"), _TEMPO_SEARCH),
     (_first("traces", "traceID", "startTimeUnixNano"), _TEMPO_SEARCH),
-    (_names, Foreign("Jaeger's list of services", "fetch /api/traces?service=NAME")),
+    (_names, Foreign("Jaeger's list of services", _JAEGER)),
     (_has("binaryAnnotations"), Foreign("Zipkin v1 spans", "fetch /api/v2/traces")),
     (_otel_context, Foreign("an SDK's console exporter", "use its OTLP exporter to a Collector")),
-    (
-        _has("spanId", "startTimeUnixNano"),
-        Foreign("OTLP spans without their resource", "wrap them in resourceSpans"),
-    ),
+    (_has("spanId", "startTimeUnixNano"), _BARE),
+    (_first("spans", "spanId", "startTimeUnixNano"), _BARE),
+    (_other_case, Foreign("OTLP in another spelling", "the member is called resourceSpans")),
+    (_first("data", "parent", "child"), Foreign("Jaeger's dependency graph", _JAEGER)),
+    (_first("data", "spanKind"), Foreign("Jaeger's list of operations", _JAEGER)),
+    (_has("log", "stream", "time"), Foreign("a container's log", "take the lines out: jq -r .log")),
+    (_has("common", "spans"), Foreign("New Relic spans", "write OTLP instead")),
+    (_first("tables", "rows"), Foreign("an Application Insights result", "write OTLP instead")),
+    (_inside("data", "trace", "spans"), Foreign("SkyWalking spans", "use its OTLP export")),
+    (_honeycomb, Foreign("Honeycomb events", "write OTLP beside them")),
+    (_has("projectId", "spans"), Foreign("Google Cloud traces", "write OTLP beside them")),
     (_has("traceEvents"), Foreign("a Chrome trace", "export OTLP, it knows services")),
     (_has("hits"), _ELASTIC),
     (_has("_source"), _ELASTIC),

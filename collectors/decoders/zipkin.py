@@ -13,7 +13,6 @@ from collectors.raw import Attribute, Builder
 from collectors.schema import Quality
 
 KINDS = {"CLIENT": 3, "SERVER": 2, "PRODUCER": 4, "CONSUMER": 5}
-MAX_US = scalars.MAX_NS // 1000
 
 Key = tuple[tuple[int, int], int]  # trace, span id
 
@@ -32,6 +31,15 @@ class _Span:
     name: str
     tags: list[Attribute]
     annotations: list[tuple[int, str]]
+
+
+def fits(document: Object) -> bool:
+    """Whether the document is a span of version 2: in version 1 services stand elsewhere."""
+    if not ("traceId" in document and "id" in document) or "binaryAnnotations" in document:
+        return False
+    notes = document.get("annotations")
+    first = notes[0] if isinstance(notes, list) and notes else None
+    return not (isinstance(first, Mapping) and "endpoint" in first)
 
 
 @dataclass(slots=True)
@@ -148,12 +156,7 @@ def _read(span: Object) -> _Span:
 
 def _us(value: object) -> tuple[int, bool]:
     """(microseconds as nanoseconds, whether it is missing). Raises Rejected."""
-    if value is None:
-        return 0, True
-    number = scalars.integer(value, "bad-time")
-    if number < 0:
-        raise Rejected("bad-time", f"{number} is negative")
-    return min(number, MAX_US) * 1000, False
+    return scalars.time_us(value), value is None
 
 
 def _kind(value: object) -> int:

@@ -204,7 +204,10 @@ JAEGER = {"traceID": "ab", "spanID": "1", "operationName": "op", "startTime": 1,
 JAEGER_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"traceID": 7}, "traceID: 7 (a number) is not 32 hex digits"),
     ({"spanID": None}, "spanID: missing; 16 hex digits are needed"),
-    ({"startTime": "now"}, 'startTime: "now" is not an integer'),
+    (
+        {"startTime": "now"},
+        'startTime: "now" is not an integer; microseconds since 1970 are needed',
+    ),
     ({"operationName": 5}, "operationName: 5 (a number) is not text"),
     ({"tags": {"a": "b"}}, "tags: an object is not a list"),
     ({"tags": [5]}, "tags[0]: 5 (a number) is not an object"),
@@ -212,7 +215,10 @@ JAEGER_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"references": 5}, "references: 5 (a number) is not a list"),
     ({"logs": {}}, "logs: an object is not a list"),
     ({"logs": [{"fields": 5}]}, "logs[0].fields: 5 (a number) is not a list"),
-    ({"logs": [{"timestamp": "x"}]}, 'logs[0].timestamp: "x" is not an integer'),
+    (
+        {"logs": [{"timestamp": "x"}]},
+        'logs[0].timestamp: "x" is not an integer; microseconds since 1970 are needed',
+    ),
     ({"process": 5}, "process: 5 (a number) is not an object"),
     ({"flags": "x"}, 'flags: "x" is not an integer'),
 ]
