@@ -1,0 +1,209 @@
+"""The monitor's HTTP API: what dashboards and scripts ask for. Every answer is of one look."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from analyzer.alerts.outbox import Outbox
+from analyzer.alerts.silences import FIELDS, Silence
+from analyzer.monitor.metrics import openmetrics
+from analyzer.monitor.monitor import Look, Monitor
+from collectors.receivers.refusals import Refused, Why
+from collectors.receivers.web import Answer, Call, Handler
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+MOST = 1000  # instances in one answer, unless `limit` says otherwise
+LONGEST_WAIT = 30.0  # seconds of a long poll
+
+Routes = dict[tuple[str, str], Handler]
+
+
+def routes(monitor: Monitor, outbox: Outbox) -> Routes:
+    """The API's paths."""
+    return {
+        ("GET", "/healthz"): _healthz,
+        ("GET", "/readyz"): _of_look(monitor, lambda look, _: {"generation": look.generation}),
+        ("GET", "/metrics"): _metrics(monitor, outbox),
+        ("GET", "/api/v1/snapshot"): _of_look(monitor, _snapshot),
+        ("GET", "/api/v1/instances"): _of_look(monitor, _instances),
+        ("GET", "/api/v1/instance"): _of_look(monitor, _instance),
+        ("GET", "/api/v1/findings"): _of_look(monitor, _findings),
+        ("GET", "/api/v1/services"): _of_look(monitor, _services),
+        ("GET", "/api/v1/alerts"): _alerts(monitor, outbox),
+        ("POST", "/api/v1/silences"): _silence(outbox),
+    }
+
+
+async def _healthz(call: Call) -> Answer:
+    return Answer(200, b'{"status":"ok"}')
+
+
+def _of_look(monitor: Monitor, make: Callable[[Look, Call], Any]) -> Handler:
+    """Answers from the present look; with `after=GENERATION` from the first one after it."""
+
+    async def handler(call: Call) -> Answer:
+        after = _number(call, "after", -1)
+        look = monitor.current
+        if after >= 0 and (look is None or look.generation <= after):
+            wait = min(float(_number(call, "wait", 10)), LONGEST_WAIT)
+            look = await asyncio.to_thread(monitor.wait, after, wait)
+        if look is None:
+            raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
+        found = await asyncio.to_thread(make, look, call)
+        return Answer(200, msgspec.json.encode(found))
+
+    return handler
+
+
+def _metrics(monitor: Monitor, outbox: Outbox) -> Handler:
+    async def handler(call: Call) -> Answer:
+        look = monitor.current
+        if look is None:
+            raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
+        text = await asyncio.to_thread(openmetrics, look, outbox.waiting())
+        return Answer(200, text.encode(), OPENMETRICS)
+
+    return handler
+
+
+def _head(look: Look) -> dict[str, Any]:
+    from analyzer.reporters.units import rfc3339
+
+    return {
+        "schema_version": "1",
+        "generation": look.generation,
+        "at": rfc3339(look.at_ns),
+        "as_of": rfc3339(look.analysis.as_of_ns),
+    }
+
+
+def _snapshot(look: Look, call: Call) -> dict[str, Any]:
+    """The numbers of the dashboard's header, and the instances that match."""
+    firing = sum(alert.phase.value == "firing" for alert in look.alerts.values())
+    return _instances(look, call) | {
+        "by_state": look.analysis.by_state,
+        "finished": [
+            {"workflow": workflow, "state": state, "instances": n}
+            for (workflow, state), n in sorted(look.left.finished.items())
+        ],
+        "findings": len(look.analysis.findings),
+        "alerts": {"firing": firing, "pending": len(look.alerts) - firing},
+        "spans": look.spans,
+        "spans_per_s": round(look.spans_per_s, 1),
+        "held_spans": len(look.analysis.recording.spans),
+        "overflow": look.left.overflow,
+        "rejected": look.rejected,
+        "damaged": look.damaged,
+        "lag_s": round(look.lag_ns / 1e9, 3),
+        "look_s": round(look.behind_s, 3),
+    }
+
+
+def _instances(look: Look, call: Call) -> dict[str, Any]:
+    from analyzer.reporters.instances import SORTS, fields, ordered
+    from analyzer.where import WhereError, matches
+
+    now, sort = look.analysis.as_of_ns, call.query.get("sort", "state")
+    if sort.removeprefix("-") not in SORTS:
+        raise Refused(Why.MALFORMED, f"no field {sort[:40]!r}; there are {', '.join(SORTS)}")
+    try:
+        kept = matches(look.analysis.instances, call.query.get("where", ""), now)
+    except WhereError as error:
+        raise Refused(Why.MALFORMED, f"where: {error}") from error
+    shown = ordered(kept, sort, now).head(_number(call, "limit", MOST))
+    return _head(look) | {
+        "total": look.analysis.instances.height,
+        "matching": kept.height,
+        "instances": [fields(row) for row in shown.iter_rows(named=True)],
+    }
+
+
+def _instance(look: Look, call: Call) -> dict[str, Any]:
+    from analyzer.reporters.instance_json import render
+
+    try:
+        found = look.analysis.instance(call.query.get("id", ""))
+    except LookupError as error:
+        raise Refused(Why.UNKNOWN_PATH, str(error)) from error
+    return _head(look) | {"instance": msgspec.Raw(render(found).encode())}
+
+
+def _findings(look: Look, call: Call) -> dict[str, Any]:
+    from analyzer.reporters.json import finding_fields, ordered
+
+    limit = _number(call, "limit", MOST)
+    found = ordered(look.analysis.findings)
+    return _head(look) | {
+        "total": len(found),
+        "findings": [finding_fields(one) for one in found[:limit]],
+    }
+
+
+def _services(look: Look, _: Call) -> dict[str, Any]:
+    analysis = look.analysis
+    return _head(look) | {
+        "services": analysis.services.to_dicts(),
+        "edges": analysis.service_edges.to_dicts(),
+    }
+
+
+def _alerts(monitor: Monitor, outbox: Outbox) -> Handler:
+    async def handler(call: Call) -> Answer:
+        look = monitor.current
+        found = {
+            "alerts": list(look.alerts.values()) if look else [],
+            "silences": outbox.silences(),
+            "waiting": outbox.waiting(),
+            "log": outbox.log(_number(call, "limit", 100)),
+        }
+        return Answer(200, msgspec.json.encode(found))
+
+    return handler
+
+
+class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    match: dict[str, str]
+    seconds: int
+    by: str
+    reason: str
+
+
+def _silence(outbox: Outbox) -> Handler:
+    async def handler(call: Call) -> Answer:
+        try:
+            wanted = msgspec.json.decode(await call.body(), type=_Wanted)
+        except msgspec.DecodeError as error:
+            raise Refused(Why.MALFORMED, str(error)) from error
+        unknown = sorted(set(wanted.match) - set(FIELDS))
+        if unknown or not wanted.match or wanted.seconds <= 0 or not wanted.reason:
+            raise Refused(
+                Why.MALFORMED,
+                f"match needs at least one of {', '.join(FIELDS)}; seconds and reason too",
+            )
+        now = time.time_ns()
+        silence = Silence(
+            id=f"{now:x}",
+            match=tuple(sorted(wanted.match.items())),
+            until_ns=now + wanted.seconds * 1_000_000_000,
+            by=wanted.by,
+            reason=wanted.reason,
+            from_ns=now,
+        )
+        outbox.silence(silence)
+        return Answer(201, msgspec.json.encode(silence))
+
+    return handler
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = call.query.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit() or len(text) > 12:
+        raise Refused(Why.MALFORMED, f"{name} must be a number, not {text[:40]!r}")
+    return int(text)

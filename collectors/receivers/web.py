@@ -1,0 +1,182 @@
+"""A small web application: routes, access, bodies within bounds and in time. Knows no spans."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from collectors.receivers.bodies import too_large
+from collectors.receivers.refusals import Refused, Why
+
+MAX_HEADERS = 32 << 10  # bytes of all headers
+BODY_TIME = 30.0  # seconds that a body may take to arrive
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+log = logging.getLogger("choreoscope.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back."""
+
+    status: int = 200
+    body: bytes = b""
+    type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request; the body is read when it is asked for."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    protocol: Any
+    limit: int
+
+    async def body(self) -> bytes:
+        """The body as it came. Raises Refused where it is too large or too slow."""
+        announced = self.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self.limit:
+            raise too_large(self.limit)
+        try:
+            async with asyncio.timeout(BODY_TIME):
+                return await self._read()
+        except TimeoutError:
+            raise Refused(Why.TOO_SLOW, f"the body took more than {BODY_TIME:.0f} s") from None
+
+    async def _read(self) -> bytes:
+        pieces, size = [], 0
+        async for piece in self.protocol:
+            size += len(piece)
+            if size > self.limit:
+                raise too_large(self.limit)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Refusal = Callable[[Refused, str], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call."""
+
+    token: str = ""  # empty = anybody
+    hosts: frozenset[str] = LOOPBACK  # names in the Host header; empty = any
+    open_paths: frozenset[str] = frozenset({"/healthz", "/readyz"})
+
+    def check(self, path: str, headers: Mapping[str, str], authority: str) -> None:
+        """Raises Refused.
+
+        A page in a browser can reach a loopback port under a name of its own (DNS rebinding);
+        the Host header tells.
+        """
+        if self.hosts and _host(authority) not in self.hosts:
+            raise Refused(Why.FOREIGN_HOST, f"Host {authority[:80]!r} is not served here")
+        if self.token and path not in self.open_paths:
+            given = headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+                raise Refused(Why.NO_TOKEN, "send Authorization: Bearer TOKEN")
+
+
+def _host(authority: str) -> str:
+    authority = authority.strip().lower()
+    if authority.startswith("["):
+        return authority[: authority.find("]") + 1]
+    return authority.rsplit(":", 1)[0] if authority.count(":") == 1 else authority
+
+
+@dataclass(slots=True)
+class Web:
+    """An RSGI application (the interface of granian)."""
+
+    routes: dict[tuple[str, str], Handler]
+    access: Access = field(default_factory=Access)
+    limit: int = 64 << 20
+    refusal: Refusal | None = None  # how a refusal is worded; as JSON where None
+    unserved: Callable[[Refused], None] = lambda refused: None
+    active: int = 0
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        if scope.proto != "http":
+            protocol.close(403)
+            return
+        self.active += 1
+        try:
+            answer = await self._answer(scope, protocol)
+            headers = [("content-type", answer.type), *answer.headers]
+            if scope.method == "HEAD" or not answer.body:
+                protocol.response_empty(answer.status, headers)
+            else:
+                protocol.response_bytes(answer.status, headers, answer.body)
+        finally:
+            self.active -= 1
+
+    async def _answer(self, scope: Any, protocol: Any) -> Answer:
+        headers = _headers(scope.headers)
+        kind = headers.get("content-type", "")
+        try:
+            if sum(map(len, headers.values())) > MAX_HEADERS:
+                raise Refused(Why.LARGE_HEADERS, f"more than {MAX_HEADERS} bytes of headers")
+            self.access.check(scope.path, headers, scope.authority or headers.get("host", ""))
+            handler = self._handler(scope.method, scope.path)
+            query = dict(parse_qsl(scope.query_string, keep_blank_values=True))
+            call = Call(scope.method, scope.path, query, headers, protocol, self.limit)
+            return await handler(call)
+        except Refused as refused:
+            self.unserved(refused)
+            return self._refused(refused, kind, scope.path)
+        except Exception:
+            # a defect of ours: 503, since a client never sends again what got a 500
+            log.exception("while answering %s", scope.path)
+            return self._refused(Refused(Why.UNAVAILABLE, "internal error"), kind, scope.path)
+
+    def _handler(self, method: str, path: str) -> Handler:
+        handler = self.routes.get(("GET" if method == "HEAD" else method, path))
+        if handler is not None:
+            return handler
+        allowed = self._allowed(path)
+        if not allowed:
+            served = ", ".join(sorted({known for _, known in self.routes}))
+            raise Refused(Why.UNKNOWN_PATH, f"nothing is at {path[:80]!r}; there are {served}")
+        raise Refused(Why.WRONG_METHOD, f"{method} is not served here; {', '.join(allowed)} is")
+
+    def _allowed(self, path: str) -> Sequence[str]:
+        return sorted(method for method, known in self.routes if known == path)
+
+    def _refused(self, refused: Refused, kind: str, path: str) -> Answer:
+        answer = (self.refusal or json_refusal)(refused, kind)
+        headers = list(answer.headers)
+        if refused.why is Why.WRONG_METHOD:
+            headers.append(("allow", ", ".join(self._allowed(path))))
+        if refused.why is Why.NO_TOKEN:
+            headers.append(("www-authenticate", "Bearer"))
+        if refused.why.value.again:
+            headers.append(("retry-after", "1"))
+        return Answer(answer.status, answer.body, answer.type, tuple(headers))
+
+
+def _headers(given: Any) -> dict[str, str]:
+    """Headers by lower-case name; several of one name are joined, so that none hides."""
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def json_refusal(refused: Refused, kind: str) -> Answer:
+    """A refusal for people and scripts."""
+    import msgspec
+
+    body = msgspec.json.encode({"code": refused.why.value.rpc, "message": refused.detail})
+    return Answer(refused.why.value.http, body)

@@ -1,0 +1,147 @@
+"""`serve` as a user runs it: spans in, workflows out, alerts told, and a clean end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from analyzer import analyze
+from collectors.simulate import parse, target, write
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports: list[int] = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@dataclass
+class Served:
+    """A running `serve`."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    grpc: int
+    http: int
+    zipkin: int
+    api: int
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.api}{path}", timeout=20)
+
+    def until(self, path: str, wanted: str, seconds: float = 40.0) -> str:
+        until = time.monotonic() + seconds
+        text = ""
+        while time.monotonic() < until:
+            text = self.get(path).text
+            if wanted in text:
+                return text
+            time.sleep(0.2)
+        raise AssertionError(f"{wanted} never came: {text[:2000]}")
+
+
+CONFIGURATION = """
+[alerts]
+for = "1s"
+[alerts.targets.out]
+type = "stdout"
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    ports = free_ports(4)
+    (tmp_path / "choreoscope.toml").write_text(CONFIGURATION)
+    names = ("--grpc", "--http", "--zipkin", "--api")
+    options = [word for pair in zip(names, map(str, ports), strict=True) for word in pair]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui.cli", "serve", "--store", "store", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "store in" in line:
+            break
+    yield Served(process, tmp_path / "store", *ports)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def recording(folder: Path) -> list[bytes]:
+    """The requests of a system in which some messages were lost."""
+    goal = target(str(folder / "order.jsonl"), None, None)
+    write(parse("sim:order?instances=120&seed=3&faults=lost:0.1&length=60s"), goal)
+    return (folder / "order.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.slow
+def test_from_spans_to_alerts(served: Served, tmp_path: Path) -> None:
+    """What was posted is stored, judged as `analyze` judges it, told, and kept through the end."""
+    for body in recording(tmp_path):
+        answer = httpx.post(
+            f"http://127.0.0.1:{served.http}/v1/traces",
+            content=body,
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 200
+    served.until("/api/v1/snapshot", '"firing"')
+    stuck = json.loads(served.until("/api/v1/snapshot?where=state:stuck", '"state":"stuck"'))
+    batch = analyze(f"store:{served.folder}")
+    assert stuck["matching"] == batch.by_state["stuck"]
+    assert served.get("/healthz").json() == {"status": "ok"}
+    served.until("/metrics", 'state="stuck"')
+    one = served.get(f"/api/v1/instance?id={stuck['instances'][0]['instance']}")
+    assert one.status_code == 200
+    assert served.get("/api/v1/instance?id=nothing").status_code == 404
+    assert served.get("/api/v1/snapshot?where=state%3A%3A").status_code == 400
+    generation = stuck["generation"]
+    later = served.get(f"/api/v1/snapshot?after={generation}&wait=20").json()
+    assert later["generation"] > generation
+    served.until("/api/v1/alerts", '"phase":"firing"')
+    served.until("/api/v1/alerts", '"outcome":"delivered"')
+    served.process.send_signal(signal.SIGTERM)
+    out, _ = served.process.communicate(timeout=20)
+    assert served.process.returncode == 0
+    told = [json.loads(line) for line in out.splitlines()]
+    assert {one["kind"] for one in told if one["change"] == "firing"} >= {"stuck"}
+    assert analyze(f"store:{served.folder}").by_state == batch.by_state
+
+
+@pytest.mark.slow
+def test_a_second_one_is_refused(served: Served) -> None:
+    """On the same store, and on the same port: exit 2 and a line that says why."""
+    for options, said in (
+        (["--store", str(served.folder)], "is in use by process"),
+        (["--store", str(served.folder) + "2", "--http", str(served.http)], "cannot listen"),
+        (["--store", str(served.folder) + "3", "--grpc", str(served.grpc)], "cannot listen"),
+    ):
+        free = ["--grpc", "0", "--http", "0", "--zipkin", "0", "--api", "0"]
+        done = subprocess.run(
+            [sys.executable, "-m", "tui.cli", "serve", *free, *options],
+            cwd=Path(__file__).resolve().parents[2],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr

@@ -1,0 +1,266 @@
+"""Two processes that serve: one receives and stores, one watches, alerts and answers.
+
+The one that receives never waits for an analysis; the one that watches follows the store, and may
+end and begin again without a span being lost.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.configuration import Configuration
+from tui.exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from analyzer.alerts.targets.base import Target
+    from collectors.receivers.admission import Admission
+    from collectors.receivers.service import Endpoints
+
+INGEST = "ingest.json"  # the receiving process's counts, for the other one's metrics
+ALERTS = "alerts.db"
+PAUSE = 1.0  # seconds before a watcher that has ended is started again
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the watcher finds everything."""
+
+    folder: Path
+    configuration: Configuration
+
+
+def endpoints(found: Configuration) -> Endpoints:
+    """Where to listen. Raises Stop."""
+    from collectors.receivers.secure import Tls
+    from collectors.receivers.service import Endpoints
+
+    tls = None
+    if found["serve.certificate"] or found["serve.key"]:
+        if not (found["serve.certificate"] and found["serve.key"]):
+            raise Stop(Exit.USAGE, "TLS needs both serve.certificate and serve.key")
+        clients = found["serve.clients"]
+        tls = Tls(
+            Path(found["serve.certificate"]),
+            Path(found["serve.key"]),
+            Path(clients) if clients else None,
+        )
+    return Endpoints(
+        host=found["serve.host"],
+        grpc=_port(found["serve.grpc"]),
+        http=_port(found["serve.http"]),
+        zipkin=_port(found["serve.zipkin"]),
+        token=_secret(found["serve.token"]),
+        hosts=frozenset(found["serve.hosts"]),
+        tls=tls,
+    )
+
+
+def _port(number: int) -> int | None:
+    return None if number < 0 else number
+
+
+def _secret(text: str) -> str:
+    from analyzer.alerts.targets.base import TargetError, resolved
+
+    try:
+        return resolved(text)
+    except TargetError as error:
+        raise Stop(Exit.USAGE, f"serve.token: {error}") from None
+
+
+def targets(found: Configuration) -> list[Target]:
+    """The alert targets. Raises Stop."""
+    from analyzer.alerts.targets.base import TargetError
+    from analyzer.alerts.targets.registry import target
+
+    try:
+        return [target(name, settings) for name, settings in sorted(found.targets.items())]
+    except TargetError as error:
+        raise Stop(Exit.USAGE, str(error)) from None
+
+
+def folder(found: Configuration) -> Path:
+    """The store's folder."""
+    import platformdirs
+
+    if found["store.folder"]:
+        return Path(found["store.folder"])
+    return Path(platformdirs.user_data_dir("choreoscope")) / "store"
+
+
+def serve(found: Configuration, told: Callable[[str], None]) -> int:
+    """Receive and watch until SIGTERM or SIGINT. Raises Stop where something cannot start."""
+    from collectors.receivers.admission import Admission
+    from collectors.receivers.secure import StartError
+    from collectors.receivers.service import Receivers
+    from collectors.sources import SourceError
+    from collectors.store.retention import Retention
+    from collectors.store.store import Store
+
+    points = endpoints(found)
+    targets(found)
+    keep = Retention(found.duration("store.keep"), found["store.bytes"])
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        store = Store(folder(found), keep=keep)
+    except SourceError as error:
+        raise Stop(Exit.USAGE, str(error)) from None
+    with store:
+        admission = Admission(store, found["serve.limit"])
+        receivers = Receivers(admission, points)
+        try:
+            receivers.start()
+        except StartError as error:
+            raise Stop(Exit.USAGE, str(error)) from None
+        watcher = Watcher(Place(store.layout.folder, found))
+        try:
+            watcher.start()
+            for what, port in receivers.ports.items():
+                told(f"{what} on {points.host}:{port}")
+            told(f"API on {points.host}:{found['serve.api']}")
+            told(f"store in {store.layout.folder}")
+            while not stopping.wait(0.5):
+                watcher.care()
+                _tell(store.layout.folder, admission, store)
+        finally:
+            receivers.stop()
+            watcher.stop()
+    return Exit.CLEAN
+
+
+def _tell(folder: Path, admission: Admission, store: Any) -> None:
+    """Leave the counts where the watcher finds them; whole, but not synced."""
+    counts = admission.counts
+    found = {
+        "requests": counts.requests,
+        "spans": counts.spans,
+        "rejected": counts.rejected,
+        "bytes": counts.bytes,
+        "refused": dict(counts.refused),
+        "waiting_bytes": store.log.waiting,
+        "groups": store.log.groups,
+        "error": store.log.last_error or store.compaction_error,
+    }
+    draft = folder / (INGEST + ".tmp")
+    try:
+        draft.write_text(json.dumps(found))
+        draft.replace(folder / INGEST)
+    except OSError:  # a full disk: the store tells it too
+        pass
+
+
+class Watcher:
+    """The process that watches; started again where it ends by itself."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._context = multiprocessing.get_context("spawn")
+        self._process: Any = None
+        self._ended = 0.0
+        self._failed: Any = self._context.SimpleQueue()
+
+    def start(self) -> None:
+        """Start it. Raises Stop where its port is taken."""
+        self._process = self._context.Process(
+            target=watch_over, args=(self._place, os.getpid(), self._failed), name="watcher"
+        )
+        self._process.start()
+        said = self._failed.get()
+        if said:
+            self._process.join()
+            raise Stop(Exit.USAGE, said)
+
+    def care(self) -> None:
+        """Start it again where it has ended."""
+        if self._process is None or self._process.is_alive():
+            return
+        if time.monotonic() - self._ended > PAUSE:
+            self._ended = time.monotonic()
+            self.start()
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()
+            self._process.join(5)
+            if self._process.is_alive():
+                self._process.kill()
+
+
+def watch_over(place: Place, parent: int, failed: Any) -> None:
+    """Follow the store, look each second, alert, answer the API; ends with its parent."""
+    from analyzer.alerts.delivery import Deliverer
+    from analyzer.alerts.outbox import Outbox
+    from analyzer.monitor.api import routes
+    from analyzer.monitor.monitor import Monitor
+    from collectors.receivers.http_server import HttpServer, Listen
+    from collectors.receivers.secure import StartError
+    from collectors.receivers.web import Web
+
+    found = place.configuration
+    chosen = targets(found)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us in its order
+    outbox = Outbox(place.folder / ALERTS)
+    monitor = Monitor(place.folder, _settings(found, chosen), outbox)
+    points = endpoints(found)
+    web = Web(routes(monitor, outbox), points.access())
+    server = HttpServer([Listen("API", points.host, found["serve.api"], web)], points.tls)
+    try:
+        server.start()
+    except StartError as error:
+        failed.put(str(error))
+        return
+    failed.put("")
+    courier = Deliverer(outbox, chosen, link_local=found["alerts.allow_link_local"])
+    courier.start()
+    looking = threading.Thread(target=monitor.run, name="monitor", daemon=True)
+    looking.start()
+    while not stopping.wait(0.5) and os.getppid() == parent and looking.is_alive():
+        pass
+    monitor.stop()
+    courier.stop()
+    server.stop(2.0)
+    looking.join(5.0)
+    outbox.close()
+
+
+def _settings(found: Configuration, chosen: Sequence[Target]) -> Any:
+    from analyzer.alerts.engine import Timing
+    from analyzer.finding import Severity
+    from analyzer.monitor.monitor import Settings
+    from analyzer.monitor.working_set import Limits
+
+    try:
+        least = Severity(found["alerts.severity"])
+    except ValueError:
+        names = ", ".join(one.value for one in Severity)
+        raise Stop(Exit.USAGE, f"alerts.severity must be one of {names}") from None
+    return Settings(
+        keys=tuple(found["monitor.keys"]),
+        limits=Limits(
+            grace_ns=found.duration("monitor.grace"),
+            history=found["monitor.history"],
+            spans=found["monitor.spans"],
+        ),
+        timing=Timing(
+            wait=found.duration("alerts.for"),
+            keep=found.duration("alerts.keep"),
+            repeat=found.duration("alerts.repeat"),
+        ),
+        least=least,
+        targets=tuple(one.name for one in chosen),
+        silent_after_ns=found.duration("alerts.silent_after"),
+    )
