@@ -33,10 +33,14 @@ class Entry:
     of: int | None = None  # ... of so many
     line: int = 1
 
-    def matches(self, finding: Finding) -> bool:
-        """Whether it speaks of this finding; the fingerprint alone decides where there is one."""
+    def matches(self, finding: Finding, place: str | None = None) -> bool:
+        """Whether it speaks of this finding; the fingerprint alone decides where there is one.
+
+        `place`: the finding's `place_fingerprint`, where it is at hand. The fingerprint of one
+        finding, which reports also have, means that finding alone.
+        """
         if self.fingerprint is not None:
-            return self.fingerprint == place_fingerprint(finding)
+            return self.fingerprint in (place or place_fingerprint(finding), finding.fingerprint)
         asked = (
             (self.kind, finding.kind),
             (self.workflow, finding.workflow),
@@ -86,14 +90,11 @@ def judged(
 
     Of several entries that match, one that still holds wins; then the first.
     """
-    found = list(findings)
-    touched = {
-        id(entry): sum(max(one.instances, 1) for one in found if entry.matches(one))
-        for entry in entries
-    }
+    found = _placed(findings)
+    touched = _touched(found, entries)
     known, new, returned, grown = [], [], [], []
-    for finding in found:
-        matching = [entry for entry in entries if entry.matches(finding)]
+    for finding, place in found:
+        matching = [entry for entry in entries if entry.matches(finding, place)]
         lasting = [entry for entry in matching if not entry.expired(today)]
         holding = [entry for entry in lasting if not entry.outgrown(touched[id(entry)], total)]
         if holding:
@@ -114,26 +115,35 @@ def judged(
     )
 
 
+def _placed(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+    """Each with its place, worked out once: there may be thousands of both."""
+    return [(finding, place_fingerprint(finding)) for finding in findings]
+
+
+def _touched(found: Sequence[tuple[Finding, str]], entries: Iterable[Entry]) -> dict[int, int]:
+    """How many instances each entry speaks of, by its id()."""
+    return {
+        id(entry): sum(max(one.instances, 1) for one, place in found if entry.matches(one, place))
+        for entry in entries
+    }
+
+
 def renewed(
     findings: Iterable[Finding], entries: Sequence[Entry], today: date, total: int
 ) -> list[Entry]:
     """The entries of the next baseline: those that still speak of something, and one for each
     new place. Patterns that people wrote stay as they are; what was counted is counted again."""
-    found = list(findings)
-    said = judged(found, entries, today, total)
-    accepted = {
-        entry: sum(max(one.instances, 1) for one in found if entry.matches(one))
-        for entry in said.used
-        if not entry.expired(today)
-    }
+    found = _placed(findings)
+    touched = _touched(found, entries)
+    used = [one for one in entries if touched[id(one)] and not one.expired(today)]
     kept = [
-        entry if entry.fingerprint is None else _counted(entry, touched, total)
-        for entry, touched in accepted.items()
+        entry if entry.fingerprint is None else _counted(entry, touched[id(entry)], total)
+        for entry in used
     ]
     places: dict[str, list[Finding]] = {}
-    for finding in found:
-        if not any(entry.matches(finding) for entry in accepted):
-            places.setdefault(place_fingerprint(finding), []).append(finding)
+    for finding, place in found:
+        if not any(entry.matches(finding, place) for entry in used):
+            places.setdefault(place, []).append(finding)
     reason = f"known since {today.isoformat()}, not judged yet"
     kept += [_entry(key, members, reason, total) for key, members in places.items()]
     return sorted(kept, key=_order)

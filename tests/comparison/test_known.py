@@ -52,6 +52,12 @@ def test_the_fingerprint_knows_a_fault_in_another_run() -> None:
     assert not known.matches(replace(STUCK, kind="late"))
 
 
+def test_the_fingerprint_of_one_finding_means_that_one() -> None:
+    """The JSON report has it beside each finding; copied into the file it is no mystery."""
+    assert entry(fingerprint=STUCK.fingerprint).matches(STUCK)
+    assert not entry(fingerprint=STUCK.fingerprint).matches(AGAIN)
+
+
 @pytest.mark.parametrize(
     ("fields", "matches"),
     [

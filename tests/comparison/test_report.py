@@ -95,6 +95,14 @@ def test_every_kind_is_documented_in_its_own_words() -> None:
     assert described == PLAIN_KINDS
 
 
+def test_every_field_of_the_json_is_documented() -> None:
+    (paragraph,) = re.findall(r"^`diff --format json` has.*?\n\n", DOCS, re.MULTILINE | re.DOTALL)
+    shown = json.loads(FORMATS["json"](hostile("a"), Style()))
+    change = shown["changes"][0]
+    named = {*shown, *shown["before"], *change, *change["before"]}
+    assert named == set(re.findall(r"`(\w+)`", paragraph))
+
+
 def test_groups_name_kinds() -> None:
     assert set(GROUPS["new"]) | set(GROUPS["gone"]) | set(GROUPS["changed"]) == set(KINDS)
     for kinds in GROUPS.values():

@@ -185,6 +185,19 @@ def test_update_writes_what_is_found_and_the_next_run_is_green(
     assert run("analyze", "x", "--baseline", str(baseline)).code == 1
 
 
+def test_a_baseline_of_one_run_knows_the_faults_of_another(
+    run: Run, monkeypatch: pytest.MonkeyPatch, baseline: Path
+) -> None:
+    """Other traces, other keys, other times; the same fault at the same place. Another is news."""
+    monkeypatch.undo()
+    uri = "sim:order?instances=80&seed={}&faults={}:0.2&target=inventory"
+    known = ["--baseline", str(baseline)]
+    assert run("analyze", uri.format(1, "crash")).code == 1
+    assert run("analyze", uri.format(1, "crash"), *known, "--update-baseline").code == 0
+    assert run("analyze", uri.format(2, "crash"), *known).code == 0
+    assert run("analyze", uri.format(2, "handler-error"), *known).code == 1
+
+
 def test_update_keeps_reasons(run: Run, baseline: Path) -> None:
     entries(baseline, "{kind: stuck, reason: ticket 12, owner: team-a, expires: 2030-01-01}")
     run("analyze", "x", "--baseline", str(baseline), "--update-baseline")
