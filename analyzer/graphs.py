@@ -72,7 +72,9 @@ def expected_steps(instance: Instance) -> list[tuple[WaitingFor, Finding | None]
     """The steps that findings of this instance miss, worst finding first, each named once."""
     found: dict[WaitingFor, Finding | None] = {}
     for finding in sorted(instance.findings, key=lambda f: f.sort_key):
-        if finding.kind in _ABSENCE and any(_parts(finding.waiting_for)):
+        # where nobody is known to take a message, no step is expected of anybody
+        known = finding.waiting_for.service or finding.waiting_for.step
+        if finding.kind in _ABSENCE and known:
             found.setdefault(finding.waiting_for, finding)
     fields = instance.fields
     if not found and fields["state"] in _WAITING:

@@ -79,6 +79,8 @@ def orphaned(context: Context) -> Detection:
             kind=pl.when(still_open).then(pl.lit("waiting")).otherwise(pl.lit("orphaned")),
             state=pl.when(still_open)
             .then(pl.lit(State.RUNNING.value))
+            .when(note)  # nobody has to look at it: its beginning was never to be seen
+            .then(pl.lit(State.UNKNOWN.value))
             .otherwise(pl.lit(State.ORPHANED.value)),
             severity=pl.when(note)
             .then(pl.lit(Severity.NOTE.value))

@@ -41,6 +41,7 @@ def unconsumed(context: Context) -> Detection:
             "service": context.label_service[table.label[steps]],
             "elsewhere": consumers[row],
             "ever": by_label[table.label[steps]],
+            "destination": spans["destination"].cast(pl.String)[row],
         }
     )
     cause = (
@@ -52,26 +53,24 @@ def unconsumed(context: Context) -> Detection:
     )
     known = (pl.col("elsewhere") > 0) | pl.col("ever")
     broken = pl.col("elsewhere") > 0
-    return Detection(
-        verdicts(
-            frame,
-            kind=pl.lit("unconsumed-message"),
-            state=pl.when(known).then(pl.lit(State.UNKNOWN.value)).otherwise(pl.lit("")),
-            severity=pl.when(cause == "no-known-consumer")
-            .then(pl.lit(Severity.WARNING.value))
-            .otherwise(pl.lit(Severity.NOTE.value)),
-            confidence=pl.when(cause == "no-known-consumer").then(0.6).otherwise(0.5),
-            cause=cause,
-            # one library that drops the context does so for every destination
-            group=pl.concat_str(
-                pl.lit("unconsumed:"),
-                pl.when(broken).then("service").otherwise("label"),
-                pl.lit(":"),
-                cause,
-            ),
+    frame = verdicts(
+        frame,
+        kind=pl.lit("unconsumed-message"),
+        state=pl.when(known).then(pl.lit(State.UNKNOWN.value)).otherwise(pl.lit("")),
+        severity=pl.when(cause == "no-known-consumer")
+        .then(pl.lit(Severity.WARNING.value))
+        .otherwise(pl.lit(Severity.NOTE.value)),
+        confidence=pl.when(cause == "no-known-consumer").then(0.6).otherwise(0.5),
+        cause=cause,
+        # one library that drops the context does so for every destination
+        group=pl.concat_str(
+            pl.lit("unconsumed:"),
+            pl.when(broken).then("service").otherwise("label"),
+            pl.lit(":"),
+            cause,
         ),
-        lambda row_, n: _explain(context, row_, n),
     )
+    return Detection(frame, lambda row_, n: _explain(context, frame, row_, n))
 
 
 def _consumers_elsewhere(context: Context) -> np.ndarray:
@@ -92,15 +91,17 @@ def _consumers_elsewhere(context: Context) -> np.ndarray:
     return joined["len"].fill_null(0).to_numpy()
 
 
-def _explain(context: Context, row: Row, n: int) -> Words:
+def _explain(context: Context, frame: pl.DataFrame, row: Row, n: int) -> Words:
     at = name_of(context, row["label"])
-    loose = int(row["elsewhere"])
+    places = frame.filter(pl.col("group") == row["group"]).unique("destination")
+    loose, others = int(places["elsewhere"].sum()), len(places) - 1
+    of = f"its {plural(len(places), 'destination')}" if others else "its destination"
     why = {
-        "context-broken": f"{plural(loose, 'consumer span')} of the destination without a producer",
+        "context-broken": f"{plural(loose, 'consumer span')} of {of} without a producer",
         "insufficient-history": "too few messages of this kind were seen to know",
         "no-known-consumer": "no consumer span of its destination is in the recording",
     }[str(row["cause"])]
-    more = " and others of this service" if loose and n > 1 else ""
+    more = f" and {plural(others, 'more destination')} of this service" if others else ""
     text = f"{plural(n, 'message')} that nobody is seen to use, {at}{more}: {why}"
     against = ("the consumer may not be instrumented, or not part of this recording",)
     cause = Cause(str(row["cause"]), float(row["confidence"]), (why,), against)

@@ -217,9 +217,12 @@ def _usual_in_context(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
 
 def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
     """Absences (step, b) after one attempt at a message whose other attempt b did follow: a
-    redelivery that an idempotent handler dropped, an error before the retry."""
+    redelivery that an idempotent handler dropped, an error before the retry. Only takes of one
+    send are attempts at one thing: two calls of one request are two different things."""
     origin = np.full(len(table), -1, dtype=np.int64)
-    origin[table.target[::-1]] = table.source[::-1]
+    taken = table.role[table.source] == Role.SEND
+    taken &= np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
+    origin[table.target[taken][::-1]] = table.source[taken][::-1]
     open_steps = missing.filter(~pl.col("message")).select("step", "a", "b")
     open_steps = open_steps.with_columns(origin=origin[ints(open_steps["step"])])
     open_steps = open_steps.filter(pl.col("origin") >= 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.analysis import Analysis
-from analyzer.finding import State
+from analyzer.finding import Finding, Severity, State
 from analyzer.reporters.groups import Group, instance_groups
 from analyzer.reporters.style import name, prose, state_rank, states_line
 from analyzer.reporters.units import count
@@ -25,10 +25,20 @@ def verdict(analysis: Analysis) -> tuple[str | None, str]:
         said = f"{number:,} of {total:,} workflow instances {verb} attention"
         return min(trouble, key=state_rank), f"{said}: {states_line(trouble)}."
     groups = instance_groups(analysis.findings)
-    if groups:
-        return None, f"No instance of {total:,} is stuck or failed, but {_kinds(groups)}."
-    calm = f"Nothing wrong in {count(total, 'workflow instance')}: {states_line(states)}."
-    return State.COMPLETE.value, calm
+    wrong = [group for group in groups if group.worst.severity is not Severity.NOTE]
+    if wrong:
+        return None, f"No instance of {total:,} is stuck or failed, but {_kinds(wrong)}."
+    calm = f"Nothing wrong in {count(total, 'workflow instance')}: {states_line(states)}"
+    notes = f"; {count(len(groups), 'note')} below" if groups else ""
+    return State.COMPLETE.value, f"{calm}{notes}."
+
+
+def worst(analysis: Analysis) -> Finding | None:
+    """What has to be said first; None where there are notes only, or nothing."""
+    groups = instance_groups(analysis.findings)
+    if not groups or groups[0].worst.severity is Severity.NOTE:
+        return None
+    return groups[0].worst
 
 
 def briefly(message: str) -> str:

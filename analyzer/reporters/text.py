@@ -10,10 +10,10 @@ import polars as pl
 from analyzer.analysis import Analysis
 from analyzer.reporters import text_findings, text_tables
 from analyzer.reporters.context import Context
-from analyzer.reporters.groups import DATA_KINDS, instance_groups
+from analyzer.reporters.groups import DATA_KINDS
 from analyzer.reporters.section import GLYPHS, Line, Section
 from analyzer.reporters.style import Style, joined, more, name, prose
-from analyzer.reporters.summary import briefly, verdict
+from analyzer.reporters.summary import briefly, verdict, worst
 from analyzer.reporters.units import count, moment
 
 NOTES_SHOWN = 8
@@ -36,9 +36,9 @@ def headline(analysis: Analysis, context: Context) -> list[str]:
         return [*lines, style.paint(said, "bold")]
     mark, indent = (f"{style.state(state)} ", "  ") if state else ("", "  ")
     lines += style.wrap(said, mark, indent)
-    groups = instance_groups(analysis.findings)
-    if groups:
-        lines += style.wrap(f"Worst: {briefly(groups[0].worst.message)}", "  ")
+    finding = worst(analysis)
+    if finding:
+        lines += style.wrap(f"Worst: {briefly(finding.message)}", "  ")
     return lines
 
 

@@ -57,6 +57,7 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
     lines += _labelled(style, "in", _listed(group.workflows, "workflow"))
     lines += _labelled(style, "over", _listed(group.destinations, "destination"))
     lines += _labelled(style, "where", where(worst))
+    lines += _labelled(style, "owner", prose(worst.owner or "", 80))
     lines += _labelled(style, "since", _since(group, as_of_ns))
     for label, cause in zip(["cause", *[""] * 2], worst.causes[:3], strict=False):
         lines += _cause(style, label, cause)
@@ -68,9 +69,10 @@ def block(group: Group, style: Style, as_of_ns: int, show: str) -> list[str]:
 
 
 def _elsewhere(group: Group) -> list[Finding]:
-    """The first finding of each other workflow: one fault reads differently where it surfaces."""
-    first = {finding.workflow: finding for finding in reversed(group.findings)}
-    return [one for one in group.findings[1:] if first[one.workflow] is one]
+    """The first finding of each other workflow and step: one fault reads differently where it
+    surfaces."""
+    first = {(finding.workflow, finding.step): finding for finding in reversed(group.findings)}
+    return [one for one in group.findings[1:] if first[one.workflow, one.step] is one]
 
 
 def example_id(group: Group, instance: str | None = None) -> str:

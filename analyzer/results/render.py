@@ -107,8 +107,9 @@ def _overdue(now: int, deadline: int) -> float | None:
 
 
 def _destination(context: Context, row: Row) -> str | None:
+    """Where what is waited for would come from; a message that nobody takes waits there too."""
     step = int(row["step"])
-    if step < 0 or int(row["b"]) < 0:
+    if step < 0 or (int(row["b"]) < 0 and row["kind"] != "unconsumed-message"):
         return None
     place = context.spans["destination"][int(context.table.row[step])]
     return None if place is None else str(place)

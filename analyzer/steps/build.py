@@ -24,8 +24,8 @@ def step_rows(spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stit
     """Which spans are steps: boundary spans, without what only repeats or transports one."""
     service, destination = ints(spans["service"]), ints(spans["destination"])
     parent = index.parent
-    is_step = role != Role.INSIDE
-    is_step &= ~plain_receive(spans, role)
+    boundary = (role != Role.INSIDE) & ~plain_receive(spans, role)
+    is_step = boundary.copy()
     above = np.where(parent >= 0, parent, 0)
     twin = (parent >= 0) & (service == service[above]) & (role == role[above])
     same_place = (destination == destination[above]) | (destination < 0) | (destination[above] < 0)
@@ -35,7 +35,20 @@ def step_rows(spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stit
     is_step &= ~wrapped
     is_step &= ~_empty_twins(spans, index, role, stitching.messages)
     is_step &= ~_batch_sends(index, role)
-    return np.asarray(is_step & ~_transports(index, role, stitching))
+    is_step &= ~_transports(index, role, stitching)
+    return np.asarray(is_step | (boundary & _stranded(index, stitching, is_step)))
+
+
+def _stranded(index: SpanIndex, stitching: Stitching, is_step: Flags) -> Flags:
+    """Spans of components without a step, but for those that serve a component with steps: no
+    instance would have them. Sends that link to each other in a circle all look like batches."""
+    component, messages = stitching.component, stitching.messages
+    has = _has_step(component, is_step)
+    serves = np.zeros(len(component), dtype=np.bool_)
+    serves[messages.target[has[component[messages.source]]]] = True
+    torn_off = np.flatnonzero((index.parent >= 0) & (stitching.parent < 0))
+    serves[index.parent[torn_off[has[component[torn_off]]]]] = True
+    return ~has[component] & ~serves
 
 
 def _batch_sends(index: SpanIndex, role: Ints) -> Flags:
@@ -186,6 +199,7 @@ def _membership(index: SpanIndex, stitching: Stitching, is_step: Flags) -> tuple
     members = members.head(MAX_SHARED)
     served = np.unique(pairs[:, 0])
     own = ~np.isin(component[rows], served)
+    own |= ~own & ~np.isin(rows, members["row"].to_numpy())  # beyond MAX_SHARED
     count = len(members)
     return (
         np.concatenate([component[rows[own]], ints(members["component"])]),

@@ -687,3 +687,24 @@ def test_minutes_between_healthy_steps_are_no_alarm() -> None:
     found: Analysis = tape.analyze()
     assert found.by_state == {"complete": 60}
     assert not kinds(found)
+
+
+def test_of_two_calls_of_one_request_each_has_to_go_on() -> None:
+    """Two calls of the same name are no attempts at one thing: the one that broke off is told,
+    though the other went on."""
+    tape = Tape()
+    broken = None
+    for number in range(60):
+        page = tape.serve("shop", "POST /orders", number * 10, 5.0)
+        for half in range(2):
+            at = number * 10 + half
+            item = tape.call(page, "stock", "reserve", at, 0.9)
+            if (number, half) == (30, 1):
+                broken = item
+            else:
+                tape.call(item, "depot", "pick", at + 0.3, 0.2)
+    found = tape.analyze()
+    assert broken is not None
+    (told,) = of_kind(found, "missing-step")
+    assert told.trace_ids == (broken.trace,)
+    assert told.waiting_for.service == "depot"

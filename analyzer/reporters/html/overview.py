@@ -8,11 +8,10 @@ import shlex
 from analyzer.analysis import Analysis
 from analyzer.escape import escape
 from analyzer.reporters.context import Context
-from analyzer.reporters.groups import instance_groups
 from analyzer.reporters.html import blocks
 from analyzer.reporters.html.markup import Html, join, tag, text
 from analyzer.reporters.style import STATE_GLYPHS, joined, state_rank
-from analyzer.reporters.summary import briefly, verdict
+from analyzer.reporters.summary import briefly, verdict, worst
 from analyzer.reporters.units import count, moment, percent
 
 
@@ -20,16 +19,15 @@ def header(analysis: Analysis, context: Context) -> Html:
     """The sentence that matters, the facts under it, and a tile a state."""
     state, said = verdict(analysis)
     glyph = blocks.mark(STATE_GLYPHS[state][0]) if state in STATE_GLYPHS else None
-    groups = instance_groups(analysis.findings)
-    worst = [tag("p", tag("b", "Worst: "), briefly(group.worst.message), class_="worst")
-             for group in groups[:1]]  # fmt: skip
+    first = worst(analysis)
+    told = [tag("p", tag("b", "Worst: "), briefly(first.message), class_="worst")] if first else []
     alarms = [tag("p", tag("b", "Not green: "), f"{o}.", class_="alarm", role="alert")
               for o in context.obstacles(analysis)]  # fmt: skip
     return tag(
         "header",
         tag("p", "choreoscope", class_="brand"),
         tag("h1", glyph, said, class_=blocks.state_class(state or "unknown")),
-        join(worst),
+        join(told),
         join(alarms),
         _facts(analysis, context),
         _tiles(analysis),
