@@ -44,7 +44,8 @@ FORMATS = (
 )
 # Shown with their value; of other variables of ours only that they are set, for they may be secret.
 SHOWN = ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "LANG", "LC_ALL", "PYTHONIOENCODING",
-         "PYTHONUTF8", "POLARS_MAX_THREADS", "CHOREOSCOPE_DEBUG", "CHOREOSCOPE_ASCII")  # fmt: skip
+         "PYTHONUTF8", "POLARS_MAX_THREADS", "CHOREOSCOPE_ASCII", "CHOREOSCOPE_DEBUG",
+         "CHOREOSCOPE_MAX_LINE")  # fmt: skip
 
 EPILOG = """\b
 Exit codes: 0 all is well, 2 a package is missing or does not import.
