@@ -47,7 +47,7 @@ def table(
 
 def frame(inside: Html, label: str) -> Html:
     """What is wider than a telephone scrolls by itself, also by keyboard."""
-    return tag("div", inside, class_="frame", tabindex=0, role="region", aria_label=label)
+    return tag("div", inside, class_="frame", tabindex=0, role="group", aria_label=label)
 
 
 def fold(title: Child, *children: Child, open_: bool = False) -> Html:

@@ -268,4 +268,6 @@ def _table(rows: list[Row], instance: Instance) -> Html:
         for row in rows
     ]
     caption = f"Steps of instance {instance.fields['id']}"
-    return blocks.table(caption, ("Step", "Service", "Begins after", "Took", ""), body, "--rr-")
+    return blocks.table(
+        caption, ("Step", "Service", "Begins after", "Took", "Outcome"), body, "--rr-"
+    )

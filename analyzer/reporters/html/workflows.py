@@ -49,7 +49,7 @@ def _row(workflow: Workflow) -> tuple[Child, ...]:
         _spark(workflow.starts_per_bin),
         duration(workflow.p50_ns) if done else "",
         duration(workflow.p95_ns) if done else "",
-        workflow.style,
+        tag("span", workflow.style, class_="whole"),
         f"{workflow.variants:,}",
     )
 
