@@ -93,8 +93,11 @@ def json_text(value: object, indent: int | None = None) -> str:
     text = _RUNNER_COMMAND.sub(r"\\u0023", text)
     if text.isascii():
         return text.replace("\x7f", "\\u007f")
-    unseen = {char for char in set(text) if char != "\n" and not _can_be_seen(char)}
-    return text.translate({ord(char): _json_code(char) for char in unseen})
+    unseen = [char for char in sorted(set(text)) if char != "\n" and not _can_be_seen(char)]
+    if not unseen:
+        return text
+    found = re.compile("[" + "".join(map(re.escape, unseen)) + "]")
+    return found.sub(lambda match: _json_code(match[0]), text)
 
 
 def _indented(text: str, indent: int) -> str:

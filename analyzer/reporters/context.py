@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from analyzer.analysis import Analysis
+from analyzer.codes import trace_codes, words
 from analyzer.escape import escape
 from analyzer.finding import Severity
 from analyzer.reporters.section import Section
@@ -34,7 +35,7 @@ class Context:
     def traces(analysis: Analysis) -> int:
         """Number of different trace ids."""
         spans = analysis.recording.spans
-        return spans.select("trace_hi", "trace_lo").n_unique() if spans.height else 0
+        return len(trace_codes(words(spans["trace_hi"]), words(spans["trace_lo"]))[1])
 
     @staticmethod
     def services(analysis: Analysis) -> int:
