@@ -95,7 +95,7 @@ def analyze_recording(
         judged,
         (
             *findings(context, detections, base),
-            *coupling.coupling_findings(hotspots),
+            *coupling.coupling_findings(hotspots, steps, edges, recording.spans),
             *data_findings(notes),
         ),
         instances,

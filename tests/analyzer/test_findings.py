@@ -46,7 +46,7 @@ def judged(analysis: Analysis) -> list[Finding]:
 
 
 def test_causes_are_ranked_and_the_first_is_the_cause(both: tuple[Analysis, Analysis]) -> None:
-    for one in judged(both[0]):
+    for one in both[0].findings:
         assert one.causes, one
         assert one.cause == one.causes[0].cause
         sure = [cause.confidence for cause in one.causes]
@@ -58,7 +58,7 @@ def test_causes_are_ranked_and_the_first_is_the_cause(both: tuple[Analysis, Anal
 def test_evidence_is_in_the_recording(both: tuple[Analysis, Analysis]) -> None:
     spans = both[0].recording.spans.select("trace_hi", "trace_lo", "span_id")
     there = {(f"{hi:016x}{lo:016x}", f"{span:016x}") for hi, lo, span in spans.iter_rows()}
-    for one in judged(both[0]):
+    for one in both[0].findings:
         assert one.evidence or not one.instances, one
         assert {(item.trace_id, item.span_id) for item in one.evidence} <= there
         assert set(one.trace_ids) <= {trace for trace, _ in there}
