@@ -25,6 +25,8 @@ from analyzer.duration import plural, spell
 from analyzer.expectation.flow import LATE_FACTOR, LATE_FLOOR_NS, STUCK_FACTOR, STUCK_FLOOR_NS
 from analyzer.expectation.signs import match_in_time
 
+DIRECT_SHARE = 0.5  # of the cases, from which on a step is said to follow another directly
+ANOTHER_WAY = -1
 STRAY_FACTOR = 1.2  # of the longest wait: where a step that stands alone may still belong
 
 
@@ -147,6 +149,8 @@ def _comes(
     verdict[seen] = Verdict.HELD
     late = seen & (wait > within) if within is not None else np.zeros(bench.size, bool)
     verdict[late] = Verdict.BROKEN
+    if not required:
+        verdict[seen & (wait == ANOTHER_WAY)] = Verdict.APART
     absent = concerned & ~came & ~void
     labels = bench.finder.labels(names)
     if required:
@@ -182,7 +186,8 @@ def _waits(
     bench: Bench, names: tuple[StepName, ...], after: StepName | None, start: Ints, anchor: Ints
 ) -> Ints:
     """By case: from the start of `after` (of the case) to the step's; the longest where the steps
-    follow directly on several; 0 where there is none, or no order."""
+    follow directly on several; 0 where there is none, or no order. ANOTHER_WAY where the step
+    usually follows directly and did not here: a back order comes days after its payment."""
     there = (start != NEVER) & (anchor != NEVER)
     wait = np.where(there, np.maximum(start - np.where(there, anchor, start), 0), 0)
     if after is None:
@@ -198,7 +203,8 @@ def _waits(
     direct = np.maximum(table.start[target] - table.start[source], 0)
     np.maximum.at(longest, table.instance[target], direct)
     own = longest[bench.cases.instance]
-    return np.where(own >= 0, own, wait)
+    usual = int((own >= 0).sum()) >= DIRECT_SHARE * max(int(there.sum()), 1)
+    return np.where(own >= 0, own, ANOTHER_WAY if usual else wait)
 
 
 def _of_absent(

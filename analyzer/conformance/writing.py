@@ -6,7 +6,6 @@ its owner's, byte by byte.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,8 +34,17 @@ HEADER = """\
 
 
 def quoted(text: str) -> str:
-    """A text as YAML in double quotes, on one line."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    """A text as YAML in double quotes, on one line; what cannot be seen is escaped."""
+    return f'"{"".join(map(_quoted, text))}"'
+
+
+def _quoted(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    number = ord(char)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def written(span_ns: int) -> str:
