@@ -40,8 +40,10 @@ def baseline_options(command: F) -> F:
     return command
 
 
-def read_baseline(path: str | None, update: bool) -> tuple[Entry, ...] | None:
+def read_baseline(path: str | None, update: bool, where: str = "") -> tuple[Entry, ...] | None:
     """The entries, None without --baseline. Stop or UsageError says what is wrong, by line."""
+    if update and where:
+        raise click.UsageError("--update-baseline: a part of the instances, by --where, is no base")
     if path is None:
         if update:
             raise click.UsageError("--update-baseline needs --baseline FILE")
@@ -101,17 +103,20 @@ def _check_words(path: str, entries: Iterable[Entry]) -> None:
                 raise Stop(Exit.USAGE, escape(said))
 
 
-def accepted(analysis: Analysis, entries: tuple[Entry, ...] | None) -> tuple[Analysis, Analysis]:
+def accepted(
+    analysis: Analysis, entries: tuple[Entry, ...] | None, *, whole: bool = True
+) -> tuple[Analysis, Analysis]:
     """(what is reported: known findings as notes; what the gates see: without them).
 
-    What the baseline says is told on stderr.
+    What the baseline says is told on stderr. `whole`: no instance was filtered out, so that an
+    entry that speaks of nothing is of no use.
     """
     if entries is None:
         return analysis, analysis
     from analyzer.comparison.known import judged
 
     verdicts = judged(analysis.findings, entries, day(analysis), analysis.instances.height)
-    _tell(verdicts)
+    _tell(verdicts, whole)
     known = {id(finding) for finding, _ in verdicts.known}
     told = [_as_note(one) if id(one) in known else one for one in analysis.findings]
     told.sort(key=lambda one: one.sort_key)
@@ -130,7 +135,7 @@ def day(analysis: Analysis) -> date:
     return datetime.fromtimestamp(analysis.as_of_ns // 1_000_000_000, UTC).date()
 
 
-def _tell(verdicts: Verdicts) -> None:
+def _tell(verdicts: Verdicts, whole: bool) -> None:
     from analyzer.reporters.units import count
 
     known = len(verdicts.known)
@@ -138,7 +143,8 @@ def _tell(verdicts: Verdicts) -> None:
     for what, pairs in (("expired", verdicts.returned), ("outgrown", verdicts.grown)):
         entries = dict.fromkeys(entry for _, entry in pairs)
         _each(entries, f"warning: {what}, so its findings are back")
-    _each(verdicts.unused, "warning: nothing is found that it speaks of; it can go")
+    if whole:
+        _each(verdicts.unused, "warning: nothing is found that it speaks of; it can go")
 
 
 def _each(entries: Iterable[Entry], what: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,13 @@ def other(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 def run(other: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     command = [sys.executable, "-m", "pytest", "-p", "tui.pytest_plugin", *arguments]
     return other.run(*command)
+
+
+def test_an_installation_brings_the_plugin() -> None:
+    """By its entry point, whose name is the module's: `-p` does not load it a second time."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["pytest11"] == {"tui.pytest_plugin": "tui.pytest_plugin"}
+    assert {"pytest_addoption", "assert_workflows"} <= set(vars(import_module("tui.pytest_plugin")))
 
 
 def test_a_test_asserts_without_any_set_up(other: pytest.Pytester) -> None:

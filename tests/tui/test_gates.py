@@ -210,6 +210,14 @@ def test_update_without_a_file_is_2(run: Run) -> None:
     assert run("analyze", "x", "--update-baseline").code == 2
 
 
+def test_a_filter_neither_updates_nor_warns(run: Run, baseline: Path) -> None:
+    """What it hides is not gone."""
+    entries(baseline, EVERYTHING, "{kind: hub, reason: elsewhere}")
+    where = ["--where", "state:stuck", "--baseline", str(baseline)]
+    assert "warning" not in run("analyze", "x", *where).err
+    assert run("analyze", "x", *where, "--update-baseline").code == 2
+
+
 def test_nothing_analysed_updates_nothing(run: Run, given: Given, baseline: Path) -> None:
     given(build([]))
     result = run("analyze", "x", "--baseline", str(baseline), "--update-baseline")

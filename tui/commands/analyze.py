@@ -104,13 +104,13 @@ def command(
     planned = plan(format_, outputs)
     limits = [parse_threshold(text) for text in thresholds]
     gate = parse_fail_on(fail_on)
-    entries = read_baseline(baseline, update_baseline)
+    entries = read_baseline(baseline, update_baseline, where)
     request = Request(
         sources, as_of, keys, where, allow_empty, expect, asyncapi=documents, eventcatalog=catalogs
     )
     whole = load(request)
     analysis = _narrowed(whole, where)
-    told, open_ = accepted(analysis, entries)
+    told, open_ = accepted(analysis, entries, whole=not where)
     _report(planned, told, whole, request, gate.reported_level(open_))
     damaged = report_damage(whole)
     nothing = nothing_there(whole, request, analysis.instances.height if where else None)

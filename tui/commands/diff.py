@@ -63,7 +63,7 @@ def command(
     fail_on: tuple[str, ...],
     alpha: float,
 ) -> int:
-    """Say what changed between two runs: new, gone and different.
+    """Say what changed between two runs: new, gone, different.
 
     BEFORE and AFTER are each a source as analyze takes it (a file, a folder, a glob, sim:...) or
     a JSON report of an earlier run. Differences that chance explains are not told.
