@@ -82,6 +82,7 @@ def finding_fields(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "members": list(finding.members),
         "needs": list(finding.needs),
+        "owner": finding.owner,
     }
 
 

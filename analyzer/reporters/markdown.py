@@ -81,7 +81,8 @@ def _sections(_: Analysis, context: Context) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    head = f"### {_cell(section.title)}\n\n{_cell(section.summary)}"
+    title = f"{section.title[:1].upper()}{section.title[1:]}"
+    head = f"### {_cell(title)}\n\n{_cell(section.summary)}"
     rows = [
         [GLYPHS[line.verdict][0], _cell(line.subject, 100), _cell(line.title, 100),
          line.verdict.value, _cell(line.detail)]
@@ -128,6 +129,7 @@ def _detail(group: Group, analysis: Analysis, context: Context) -> str:
         late = group.overdue_s
         overdue = f", overdue by {duration(late * SECOND)}" if late else ""
         lines.append(f"- since {_cell(moment(group.since_ns))}, {ago} ago{overdue}")
+    lines += [f"- owner: {_cell(worst.owner, 80)}"] if worst.owner else []
     lines += [line for cause in worst.causes[:3] for line in _cause(cause)]
     lines += [f"- would make it surer: {_cell(need)}" for need in worst.needs[:3]]
     if group.examples:

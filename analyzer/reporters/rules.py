@@ -51,6 +51,42 @@ RULES: tuple[Rule, ...] = (
         "Some steps were taken back after a failure, and one was not.",
     ),
     Rule("identity-conflict", "Keys contradict", "A span carries the key of another case."),
+    *(
+        Rule(id, title, about, "docs/expectations.md")
+        for id, title, about in (
+            ("deadline-missed", "Deadline missed", "A step came later than was declared."),
+            (
+                "exclusive-steps",
+                "Exclusive steps together",
+                "Steps came of which one excludes the other.",
+            ),
+            (
+                "wrong-count",
+                "Step came too often or too seldom",
+                "A step came not as often as declared.",
+            ),
+            ("unclosed", "Opened and not closed", "What was opened was not closed in time."),
+            ("unmatched-expectation", "Workflow not seen", "A declared workflow has no instance."),
+            (
+                "undocumented-consumer",
+                "Undocumented consumer",
+                "A service receives what no document says.",
+            ),
+            (
+                "undocumented-producer",
+                "Undocumented producer",
+                "A service sends what no document says.",
+            ),
+            ("undocumented-channel", "Undocumented channel", "A channel that is in no document."),
+            ("vanished-consumer", "Consumer vanished", "A declared consumer did not receive."),
+            (
+                "unused-event",
+                "Event without consumer",
+                "Nobody is declared or seen to receive an event.",
+            ),
+            ("silent-channel", "Channel not used", "A declared channel was not used."),
+        )
+    ),
     Rule("broken-propagation", "Context lost", "Consumer spans that name no producer."),
     Rule("clock-skew", "Clocks differ", "Steps that begin before their cause."),
     Rule("sampling", "Sampled recording", "Only a part of the traces was recorded."),

@@ -123,6 +123,7 @@ def _properties(fault: Fault) -> dict[str, Any]:
     return {
         "workflow": worst.workflow,
         "service": worst.service,
+        "owner": worst.owner,
         "step": worst.step,
         "waiting_for": waiting_for(waiting.service, waiting.step, waiting.destination),
         "cause": worst.cause,

@@ -173,6 +173,13 @@ def test_the_worst_findings_have_a_picture_of_their_worst_instance() -> None:
     assert any(label.startswith("Coupling of services. orders to ") for label in labels)
 
 
+def test_the_owner_is_named_where_one_is_declared() -> None:
+    owned = build([order("a")], findings=(stuck_finding("a", owner="team <stock>"),))
+    for name in ("html", "markdown"):
+        assert "team &lt;stock" in render(name, owned)
+    assert ",team <stock>," in render("csv-findings", owned)
+
+
 def test_sections_come_before_the_findings() -> None:
     page = render("html", shop(), Context(sections=SECTIONS))
     assert page.index("1 of 3 expectations was broken") < page.index('id="findings"')

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.reporters.html.layout import GAP, layered
+from analyzer.reporters.html.layout import GAP, WIDEST, layered
 from analyzer.reporters.html.tracks import MOST, assign
 
 NODES = [f"n{number}" for number in range(12)]
@@ -51,6 +51,14 @@ def test_edges_point_down_where_there_is_no_circle() -> None:
     layout = layered(dict.fromkeys("abcd", 80.0), {("a", "b"): 1, ("a", "d"): 1, ("b", "d"): 1,
                                                     ("d", "c"): 1})  # fmt: skip
     assert [layout.places[name][1] for name in "abdc"] == [0, 1, 2, 3]
+
+
+def test_what_does_not_fit_in_a_rank_goes_to_the_next() -> None:
+    names = [f"n{number:02}" for number in range(20)]
+    layout = layered({"top": 80.0} | dict.fromkeys(names, 200.0), {("top", n): 1 for n in names})
+    assert layout.ranks == 1 + 4  # five of them side by side
+    for rank in range(1, 5):
+        assert sum(at == rank for _, at in layout.places.values()) * 200 <= WIDEST
 
 
 def test_the_light_edge_of_a_circle_points_up() -> None:

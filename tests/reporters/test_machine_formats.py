@@ -25,6 +25,7 @@ from analyzer.reporters.faults import anchor, faults, place_fingerprint
 from analyzer.reporters.groups import (
     COUPLING_KINDS,
     DATA_KINDS,
+    DECLARED_KINDS,
     INSTANCE_KINDS,
 )
 from analyzer.reporters.registry import REPORTERS
@@ -47,7 +48,7 @@ names = pytest.mark.parametrize("name", list(HOSTILE.values()), ids=list(HOSTILE
 
 
 def test_every_kind_of_finding_is_a_rule_and_is_explained() -> None:
-    kinds = INSTANCE_KINDS | COUPLING_KINDS | DATA_KINDS
+    kinds = INSTANCE_KINDS | COUPLING_KINDS | DATA_KINDS | DECLARED_KINDS
     assert {rule.id for rule in RULES} == kinds
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:

@@ -33,7 +33,7 @@ def _one(part: Section) -> Html:
     shown = blocks.table(f"{part.title}: {counts}", ("Verdict", "About", "What", "Why"), rows)
     return join(
         [
-            tag("h3", part.title),
+            tag("h3", f"{part.title[:1].upper()}{part.title[1:]}"),
             tag("p", part.summary),
             shown if rows else None,
             blocks.cut(len(part.lines) - SHOWN, "line"),

@@ -94,6 +94,7 @@ def _facts(group: Group, analysis: Analysis) -> Html | None:
         (
             ("Workflow", Html(", ".join(workflows))),
             ("Where", where(worst)),
+            ("Owner", text(worst.owner, 80) if worst.owner else ""),
             ("Since", f"{moment(since)} ({ago})" if since is not None else ""),
             ("Overdue", duration(late * SECOND) if late else ""),
         )

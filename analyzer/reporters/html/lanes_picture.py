@@ -24,6 +24,7 @@ ROW, TOP, BOTTOM = 24.0, 34.0, 8.0
 LANE = 14.0
 AXIS_CELLS = 100
 WIDE, LEAST = 1000.0, 360.0  # of the whole picture where names leave room; of its time axis
+WORD = 48.0  # pixels that a short word beside a bar takes
 TOLD = 12  # steps in the description for those who cannot see it
 
 
@@ -182,10 +183,16 @@ def _bar(row: Row, y: float, columns: Columns, axis: Axis) -> Html:
     bar = rect(left, top, wide, 10, "span error" if row.error else "span", tip, rx=2)
     if not row.error:
         return bar
-    before = left + wide + 48 > end
-    said = label(left - 5 if before else left + wide + 5, top + 9, "error", 8, "step error",
-                 text_anchor="end" if before else None)  # fmt: skip
-    return join([bar, said])
+    return join([bar, _said_error(left, left + wide, top + 9, columns)])
+
+
+def _said_error(left: float, right: float, y: float, columns: Columns) -> Html | None:
+    """The word beside the bar where there is room, else in it; the cross says it as well."""
+    if right + WORD <= columns.axis + columns.span:
+        return label(right + 5, y, "error", 8, "step error")
+    if left - WORD >= columns.axis:
+        return label(left - 5, y, "error", 8, "step error", text_anchor="end")
+    return label(left + 5, y, "error", 8, "inside") if right - left >= WORD else None
 
 
 def _at(lane: int) -> float:

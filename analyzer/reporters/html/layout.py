@@ -7,11 +7,13 @@ everywhere. Made for the few dozen nodes that a person can read; nothing in it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 SWEEPS = 12
-GAP = 26.0  # pixels between the boxes of a rank
-DUMMY = 14.0  # width that an edge takes where it passes a rank
+GAP = 20.0  # pixels between the boxes of a rank
+WIDEST = 1100.0  # pixels of boxes in a rank
+DUMMY = 6.0  # width that an edge takes where it passes a rank
+NEAR = 9.0  # pixels between an edge that passes and what stands beside it
 
 Edge = tuple[str, str]
 Node = str | tuple[str, str, int]  # a name, or the place where an edge crosses a rank
@@ -33,7 +35,8 @@ def layered(widths: dict[str, float], weights: dict[Edge, int]) -> Layout:
     names = list(widths)
     drawn = sorted(edge for edge in weights if edge[0] != edge[1])
     down = _downward(names, {edge: weights[edge] for edge in drawn})
-    rank = _ranks(names, sorted(set(down.values())))
+    pointing = sorted(set(down.values()))
+    rank = _narrowed(_ranks(names, pointing), pointing, widths)
     layers, chains = _layers(names, rank, down)
     segments = sorted({pair for chain in chains.values() for pair in pairwise(chain)}, key=str)
     ordered = _order(layers, segments)
@@ -92,6 +95,22 @@ def _ranks(names: list[str], edges: list[Edge]) -> dict[str, int]:
         if name not in led and below:
             rank[name] = min(below) - 1
     return rank
+
+
+def _narrowed(rank: dict[str, int], edges: list[Edge], widths: dict[str, float]) -> dict[str, int]:
+    """No rank wider than a page: what has no room goes to the next one that has."""
+    before: dict[str, list[str]] = {name: [] for name in rank}
+    for source, target in edges:
+        before[target].append(source)
+    taken: dict[int, float] = {}
+    placed: dict[str, int] = {}
+    for name in sorted(rank, key=lambda n: (rank[n], n)):
+        at = max([rank[name], *(placed[n] + 1 for n in before[name])])
+        while taken.get(at, 0.0) and taken[at] + widths[name] > WIDEST:
+            at += 1
+        taken[at] = taken.get(at, 0.0) + widths[name] + GAP
+        placed[name] = at
+    return placed
 
 
 def _layers(
@@ -183,10 +202,11 @@ def _positions(
 def _offsets(layer: list[Node], widths: dict[str, float]) -> list[float]:
     """Where the centres are when the boxes stand as close as they may."""
     at, out = 0.0, []
-    for node in layer:
+    for node, following in zip_longest(layer, layer[1:]):
         half = _width(node, widths) / 2
         out.append(at + half)
-        at += 2 * half + GAP
+        boxes = isinstance(node, str) and isinstance(following, str)
+        at += 2 * half + (GAP if boxes else NEAR)
     return out
 
 

@@ -7,21 +7,27 @@ from rich.cells import cell_len
 from analyzer.escape import clip_middle, escape
 from analyzer.reporters.html.markup import Child, Html, Value, tag, text
 
+PAGE = 1120.0  # pixels that the page has beside its margins
+SMALLEST = 0.75  # letters of 9 pixels
 CELL = 7.3  # pixels of a monospace character at 12 px, rounded up: fonts differ
 
 
 def picture(
     width: float, height: float, title: str, description: str, *shapes: Child, class_: str = ""
 ) -> Html:
-    """An `img` for assistive technology, named by its title and description."""
+    """An `img` for assistive technology, named by its title and description.
+
+    What is wider than the page is made smaller, as far as it can still be read.
+    """
+    scale = max(min(PAGE / max(width, 1), 1.0), SMALLEST)
     return tag(
         "svg",
         tag("title", title),
         tag("desc", text(description, 2000)),
         *shapes,
         viewBox=f"0 0 {width:.0f} {height:.0f}",
-        width=f"{width:.0f}",
-        height=f"{height:.0f}",
+        width=f"{width * scale:.0f}",
+        height=f"{height * scale:.0f}",
         role="img",
         class_=class_ or None,
         aria_label=f"{title}. {description}",
