@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 from collectors.sources import Source, SourceError
 from collectors.unpack import DamagedStream as DamagedStream
@@ -68,10 +68,18 @@ class Stream:
         return b""
 
 
+class Filling(Protocol):
+    """A file, or standard input."""
+
+    def readinto(self, buffer: bytearray, /) -> int | None:
+        """Fills the buffer as far as it can; 0 at the end."""
+        ...
+
+
 class _Counted(io.RawIOBase):
     """Tells how many bytes of the file itself were read."""
 
-    def __init__(self, raw: Readable, tell: Callable[[int], None]) -> None:
+    def __init__(self, raw: Filling, tell: Callable[[int], None]) -> None:
         self._raw = raw
         self._tell = tell
         self._done = 0
@@ -81,17 +89,15 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: object) -> int:
-        view = memoryview(cast(bytearray, buffer))
         try:
-            piece = self._raw.read(len(view))
+            count = self._raw.readinto(cast(bytearray, buffer)) or 0
         except OSError as error:
             # Told at the end: a BufferedReader that is interrupted loses what it holds.
             self.failure = Unreadable(f"byte {self._done} cannot be read: {error.strerror}")
             return 0
-        view[: len(piece)] = piece
-        self._done += len(piece)
-        self._tell(len(piece))
-        return len(piece)
+        self._done += count
+        self._tell(count)
+        return count
 
 
 @contextmanager
@@ -111,14 +117,14 @@ def _opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
         yield _simulated(source.name)
         return
     if source.path is None:
-        yield from _plain(_Counted(sys.stdin.buffer, tell))
+        yield from _plain(_Counted(cast(Filling, sys.stdin.buffer), tell))
         return
     try:
         file = source.path.open("rb", buffering=0)
     except OSError as error:
         raise SourceError(f"{source.path}: {error.strerror}") from error
     with file:
-        yield from _plain(_Counted(cast(Readable, file), tell))
+        yield from _plain(_Counted(cast(Filling, file), tell))
 
 
 def _simulated(uri: str) -> Stream:

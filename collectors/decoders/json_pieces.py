@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from collectors.decoders import json_attributes, otlp_objects
 from collectors.decoders.arrow_lists import take
-from collectors.decoders.json_attributes import BRACE, NEWLINE, QUOTE
+from collectors.decoders.json_attributes import BRACE, NEWLINE
 from collectors.decoders.strings import Buffer, Ints, as_series
 from collectors.ledger import Rejected
 from collectors.raw import RAW_PAIRS, READ_ATTRIBUTES, Attribute, Numbers, RawAttributes
@@ -98,7 +98,7 @@ def _cuts(buffer: Buffer, ends: Ints) -> tuple[Ints, Bools, Ints]:
     nested map, the piece before it ends too early to be an attribute.
     """
     data = buffer.bytes
-    opens = np.flatnonzero((data[:-1] == BRACE) & (data[1:] == QUOTE))
+    opens = np.flatnonzero(data[: buffer.size] == BRACE)
     begin = opens[buffer.words[opens] == _KEY]
     counts = np.diff(np.searchsorted(begin, ends), prepend=0) + 1
     owner = np.repeat(np.arange(len(ends)), counts)

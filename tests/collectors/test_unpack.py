@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors import read
-from collectors.streams import DamagedStream, Stream
-from collectors.unpack import FEED, Bomb, Readable, Unpacked, packing_of
+from collectors.streams import DamagedStream, Filling, Stream
+from collectors.unpack import FEED, Bomb, Unpacked, packing_of
 from tests.collectors.test_json_lines import request, span
 
 NOISE = random.Random(5)
@@ -184,7 +184,7 @@ def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     counted = streams._Counted
 
     class Failing(counted):  # type: ignore[misc,valid-type]
-        def __init__(self, raw: Readable, tell: Callable[[int], None]) -> None:
+        def __init__(self, raw: Filling, tell: Callable[[int], None]) -> None:
             super().__init__(_Failing(raw), tell)
 
     monkeypatch.setattr(streams, "_Counted", Failing)
@@ -194,12 +194,12 @@ def test_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 class _Failing:
-    def __init__(self, raw: Readable) -> None:
+    def __init__(self, raw: Filling) -> None:
         self._raw = raw
         self._left = 2
 
-    def read(self, size: int = -1, /) -> bytes:
+    def readinto(self, buffer: bytearray, /) -> int | None:
         self._left -= 1
         if self._left < 0:
             raise OSError(5, "Input/output error")
-        return self._raw.read(size)
+        return self._raw.readinto(buffer)
