@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,9 +163,15 @@ def browser(folder: Path) -> Iterator[Page]:
         _attach(page)
         yield page
     finally:
+        page.session = ""
+        with suppress(RuntimeError, OSError):
+            page.call("Browser.close")  # it tidies its profile up
         os.close(writer)
-        process.terminate()
-        process.wait(timeout=20)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         os.close(reader)
 
 
