@@ -11,7 +11,7 @@ CHILDREN = (0x0A, 0x12, 0x12)  # tags: resource_spans, scope_spans, spans
 SPANS = 2  # the level at which spans stand
 SPAN = 3  # the level inside a span
 
-SAMPLE = 61  # every so many bytes one is looked at; a prime, so that no short pattern hides
+SAMPLE = 499  # every so many bytes one is looked at; a prime, so that no short pattern hides
 SMALL = 1 << 16  # bytes; a request below this may hold whatever it likes
 VOID = 28  # bytes of two ids with their tags: a shorter span has not both
 DENSE = 10  # a request where one byte in so many begins something void is thinned out
@@ -161,9 +161,9 @@ def is_dense(request: bytes) -> bool:
         return False
     data = np.frombuffer(request, np.uint8)
     first, second = data[:-1:SAMPLE], data[1::SAMPLE]
-    void = (first == 0x12) & (second < VOID)
-    void |= (second == 0) & np.isin(first, _EMPTIES)
-    return int(np.count_nonzero(void)) * DENSE > len(first)
+    return int(np.count_nonzero(second < _VOID_BELOW[first])) * DENSE > len(first)
 
 
-_EMPTIES = np.array([0x4A, 0x5A, 0x6A], np.uint8)
+_VOID_BELOW = np.zeros(256, np.uint8)  # by tag: below which length what follows is void
+_VOID_BELOW[[0x4A, 0x5A, 0x6A]] = 1
+_VOID_BELOW[0x12] = VOID

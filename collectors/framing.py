@@ -13,7 +13,7 @@ from collectors.streams import DamagedStream, Stream
 # the first of four bytes of length would say 160 MB or more: so the two cannot be confused.
 MAX_MESSAGE = 128 << 20
 MAX_GROUP = 512 << 20  # bytes of one ResourceSpans in a bare request
-READ = 8 << 20
+READ = 1 << 20  # bytes at a time: what is copied is still in the processor's cache
 
 Span = tuple[int, int]  # where a message begins, where it ends (maybe beyond the data)
 Reader = Callable[[bytes, int], Span | None]  # None = the data end before that can be told

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import polars as pl
 
 from collectors import schema
 from collectors.raw import MAX_ATTRIBUTES, Numbers, RawAttributes
-from collectors.words import dictionary
+from collectors.words import dictionary, taken
 
 Ints = npt.NDArray[np.int64]
 Ranks = npt.NDArray[np.uint16 | np.uint32]
@@ -41,6 +42,7 @@ class AttributeTable:
             order, owner, ranks = order[kept], owner[kept], ranks[kept]
         self.owner, self.rank = owner, ranks
         self.pair = attributes.pair[order]
+        self._known: dict[int, Ints] = {}  # rank of a key -> its positions
 
     def _once(self, owner: Numbers, ranks: Ranks) -> Ints | None:
         """Of one key of one owner only the last stays: the order is stable. None = all."""
@@ -66,7 +68,7 @@ class AttributeTable:
 
     def values(self, positions: Ints) -> pl.Series:
         """The values as text of those positions in the table."""
-        return self._texts.gather(self.pair[positions])
+        return taken(self._texts, self.pair[positions])
 
     def find(self, aliases: Mapping[str, tuple[str, ...]], types: Types = NO_TYPES) -> Findings:
         """For each name the owners that carry one of its aliases; absent names are left out.
@@ -83,8 +85,14 @@ class AttributeTable:
                 found[name] = self._found(present, types.get(name))
         return found
 
-    def _rows(self, ranks: list[int]) -> dict[int, Ints]:
-        """The positions of each key, found in one pass."""
+    def _rows(self, ranks: Sequence[int]) -> dict[int, Ints]:
+        """The positions of each key; those that nobody asked for before in one pass."""
+        new = [rank for rank in ranks if rank not in self._known]
+        if new:
+            self._known.update(self._located(new))
+        return {rank: self._known[rank] for rank in ranks}
+
+    def _located(self, ranks: Sequence[int]) -> dict[int, Ints]:
         lookup = np.zeros(len(self.keys) + 1, np.uint16)
         lookup[ranks] = np.arange(1, len(ranks) + 1)
         slot = lookup[self.rank]
@@ -95,7 +103,7 @@ class AttributeTable:
         return {rank: here[ends[i] : ends[i + 1]] for i, rank in enumerate(ranks)}
 
     def _found(self, present: Mapping[int, Ints], dtype: pl.DataType | None) -> Found:
-        slot, values = self._distinct(list(present), dtype)
+        slot, values = self._own if dtype is None else self._distinct(list(present), dtype)
         position = np.full(self.owners, -1, np.int64)
         code = np.zeros(self.owners, np.uint32)  # 0 = null
         for rows in reversed(list(present.values())):
@@ -106,26 +114,33 @@ class AttributeTable:
         if len(present) > 1:
             rows = np.concatenate(list(present.values()))
             losers = rows[position[self.owner[rows]] != rows]
-        return Found(position, values.gather(code), losers)
+        return Found(position, taken(values, code), losers)
 
-    def _distinct(self, ranks: list[int], dtype: pl.DataType | None) -> tuple[Numbers, pl.Series]:
+    @cached_property
+    def _own(self) -> tuple[Numbers, pl.Series]:
+        """As `_distinct`, of all pairs as they are."""
+        slot = np.arange(1, len(self._pair_ranks) + 1, dtype=np.uint32)
+        return slot, pl.concat([self._texts.clear(1), self._texts], rechunk=True)
+
+    def _distinct(self, ranks: list[int], dtype: pl.DataType) -> tuple[Numbers, pl.Series]:
         """A null and the values of those keys' pairs, and which of them each pair has."""
         mark = np.zeros(len(self.keys), np.bool_)
         mark[ranks] = True
         pairs = np.flatnonzero(mark[self._pair_ranks])
         slot = np.zeros(len(self._pair_ranks), np.uint32)
         slot[pairs] = np.arange(1, len(pairs) + 1)
-        values = self._texts.gather(pairs)
-        values = values if dtype is None else values.cast(dtype, strict=False)
-        return slot, pl.concat([values.clear(1), values], rechunk=True)
+        index = np.zeros(len(pairs) + 1, np.uint32)
+        index[1:] = pairs
+        values = taken(self._texts, pl.Series(index).scatter(0, None))
+        return slot, values if dtype is None else values.cast(dtype, strict=False)
 
     def having(self, prefixes: Iterable[str]) -> Bools:
         """The owners with a key that begins with one of the prefixes."""
         start = tuple(prefixes)
-        hit = np.array([key.startswith(start) for key in self.keys], np.bool_)
+        hits = [rank for rank, key in enumerate(self.keys) if key.startswith(start)]
         result = np.zeros(self.owners, np.bool_)
-        if hit.any():
-            result[self.owner[hit[self.rank]]] = True
+        for rows in self._rows(hits).values():
+            result[self.owner[rows]] = True
         return result
 
     def rest(self, dropped: Iterable[Ints], owner_name: str) -> pl.DataFrame:
@@ -140,7 +155,7 @@ class AttributeTable:
             long[capped] = True
             self.capped[owner[long[pair]]] = True
         words = pl.Series(self.keys, dtype=schema.WORD)
-        columns = {"key": words.gather(self.rank[keep]), "value": values.gather(pair)}
+        columns = {"key": taken(words, self.rank[keep]), "value": taken(values, pair)}
         return pl.DataFrame({owner_name: owner, **columns})
 
     def json_objects(self) -> pl.Series:
@@ -150,13 +165,13 @@ class AttributeTable:
         pairs = self._pairs.with_columns(capped.alias("value")).select(
             pl.concat_str(_quoted("key"), pl.lit(":"), value)
         )
-        texts = pairs.to_series().gather(self.pair)
+        texts = taken(pairs.to_series(), self.pair)
         members = pl.DataFrame({"owner": self.owner, "member": texts})
         joined = members.group_by("owner", maintain_order=True).agg(pl.col("member").str.join(","))
         objects = joined.select(pl.concat_str(pl.lit("{"), "member", pl.lit("}"))).to_series()
         index = np.zeros(self.owners, np.uint32)
         index[joined["owner"].to_numpy()] = np.arange(1, len(joined) + 1)
-        return pl.concat([pl.Series([""]), objects], rechunk=True).gather(index)
+        return taken(pl.concat([pl.Series([""]), objects], rechunk=True), index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from collectors.decoders.strings import Ints
+from collectors.raw import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Flat:
     """The elements of all lists, and for each the number of its list."""
 
     values: pa.Array
-    owner: Ints
+    owner: Numbers
 
 
 def ranges(array: pa.Array) -> Ranges:
@@ -38,7 +39,7 @@ def ranges(array: pa.Array) -> Ranges:
 def flat(lists: pa.ListArray, most: int | None = None) -> Flat:
     """The elements of all lists; of each list no more than the first `most`."""
     counts = np.diff(ranges(lists).offsets)
-    values, rows = lists.flatten(), np.arange(len(lists))
+    values, rows = lists.flatten(), np.arange(len(lists), dtype=np.uint32)
     if most is None or not len(counts) or counts.max() <= most:
         return Flat(values, np.repeat(rows, counts))
     few = np.minimum(counts, most)

@@ -22,6 +22,7 @@ from collectors.raw import (
     RAW_LINKS,
     READ_ATTRIBUTES,
     Attribute,
+    Numbers,
     RawAttributes,
     RawBatch,
 )
@@ -63,9 +64,9 @@ class _Spans:
 
     values: pa.StructArray
     ids: SpanIds
-    scope: Ints
-    group: Ints
-    request: Ints
+    scope: Numbers
+    group: Numbers
+    request: Numbers
     losses: list[Loss]  # the others
 
     @classmethod
@@ -95,7 +96,7 @@ def _batch(requests: pa.ListArray) -> Decoded:
     links, link_attributes, lost = _links(found)
     events, event_attributes = _events(found.values.field("events"))
     resource, attributes = _resources(groups.field("resource"))
-    scope = _scopes(scopes.field("scope")).gather(pl.Series(found.scope.astype(np.uint32)))
+    scope = _scopes(scopes.field("scope")).gather(pl.Series(found.scope))
     batch = RawBatch(
         spans=_frame(found).with_columns(
             pl.Series("resource", resource[found.group]), scope.alias("scope")
@@ -162,8 +163,8 @@ def _attributes(lists: pa.ListArray) -> RawAttributes:
     if not len(found.values):
         return RawAttributes.none()
     encoded = found.values.dictionary_encode()
-    pair = as_series(encoded.indices).to_numpy().astype(np.uint32)
-    return RawAttributes(found.owner.astype(np.uint32), pair, _pairs(encoded.dictionary))
+    pair = as_series(encoded.indices).to_numpy().view(np.uint32)
+    return RawAttributes(found.owner, pair, _pairs(encoded.dictionary))
 
 
 def _pairs(values: pa.Array) -> pl.DataFrame:
@@ -207,7 +208,7 @@ def _links(spans: _Spans) -> tuple[pl.DataFrame, RawAttributes, list[Loss]]:
         trace, span = trace[good], span[good]
     frame = pl.DataFrame(
         {
-            "span": owner.astype(np.uint32),
+            "span": owner,
             "trace_hi": trace[:, 0],
             "trace_lo": trace[:, 1],
             "span_id": span,
@@ -224,7 +225,7 @@ def _events(lists: pa.ListArray) -> tuple[pl.DataFrame, RawAttributes]:
     time = as_series(found.values.field("time_unix_nano")).to_numpy()
     frame = pl.DataFrame(
         {
-            "span": found.owner.astype(np.uint32),
+            "span": found.owner,
             "time_ns": np.minimum(time, MAX_NS).view(np.int64),
             "name": as_series(found.values.field("name")),
         }

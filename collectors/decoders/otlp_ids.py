@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from collectors.decoders.arrow_lists import ranges, take
 from collectors.decoders.otlp_messages import bad_id
-from collectors.decoders.strings import Ints, as_series
+from collectors.decoders.strings import as_series
 from collectors.ledger import MAX_PROBLEMS
+from collectors.raw import Numbers
 
 Ids = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
@@ -71,7 +72,7 @@ class SpanIds:
         """Which spans have ids."""
         return ~(_zero(self.trace) | _zero(self.own) | self.bad_parent)
 
-    def losses(self, spans: pa.StructArray, request: Ints) -> Iterator[Loss]:
+    def losses(self, spans: pa.StructArray, request: Numbers) -> Iterator[Loss]:
         """Why the others cannot be used; of several causes the first."""
         causes = (
             ("bad-trace-id", "trace_id", 16, _zero(self.trace)),
@@ -90,7 +91,7 @@ def _zero(found: Ids) -> Bools:
 Cause = tuple[str, str, int, Bools]  # reason, name of the column, its bytes, which are bad
 
 
-def link_losses(links: pa.StructArray, trace: Ids, span: Ids, request: Ints) -> Iterator[Loss]:
+def link_losses(links: pa.StructArray, trace: Ids, span: Ids, request: Numbers) -> Iterator[Loss]:
     """Why those links that have zeros for an id cannot be used."""
     causes = (
         ("bad-link", "trace_id", 16, _zero(trace)),
@@ -99,7 +100,7 @@ def link_losses(links: pa.StructArray, trace: Ids, span: Ids, request: Ints) -> 
     return _losses(links, causes, request)
 
 
-def _losses(values: pa.StructArray, causes: Iterable[Cause], request: Ints) -> Iterator[Loss]:
+def _losses(values: pa.StructArray, causes: Iterable[Cause], request: Numbers) -> Iterator[Loss]:
     """One for each request and text; beyond the first few in one sum."""
     left = np.ones(len(values), np.bool_)
     for reason, name, size, bad in causes:
