@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from analyzer.codes import ints
+from analyzer.codes import Ints, ints
 from analyzer.context import Context
 from analyzer.expectation.bypass import without_bypassed
 from analyzer.expectation.flow import (
@@ -12,6 +13,7 @@ from analyzer.expectation.flow import (
     absences,
     wilson,
 )
+from analyzer.expectation.partitions import with_stalled
 from analyzer.expectation.pattern import with_ends_of_loops, with_truncation
 from analyzer.expectation.signs import (
     with_alternatives,
@@ -24,6 +26,7 @@ from analyzer.expectation.signs import (
 RELIABLE = 0.9  # a step that comes in at least this share of cases is meant to come always
 CERTAIN = 0.95  # lower Wilson bound of a step that is required whatever else is seen
 LEFT_OUT_HISTORY = 20
+EXPORT_NS = 5_000_000_000  # between two exports of a batch, by OpenTelemetry's own default
 TRUNCATED_SHARE = 0.5
 CORE_SHARE = 0.5
 
@@ -32,7 +35,8 @@ def judged_absences(context: Context) -> pl.DataFrame:
     """Absences with their evidence and a verdict, sorted by (instance, since, step, b).
 
     Columns beside those of `flow.absences`: since_ns, age_ns, n_known (opportunities old
-    enough to judge), p, dark, dark_since_ns, crashed (child spans whose parent never came),
+    enough to judge), p, dark, dark_since_ns, stalled (and partition, consumer_group,
+    taken_elsewhere), crashed (child spans whose parent never came),
     send_failed, errored, alternative, unlinked, received, later (messages consumed after this
     one), verdict: legitimate, waiting, late, stuck, missing, left-out, errored, unknown.
     """
@@ -42,6 +46,7 @@ def judged_absences(context: Context) -> pl.DataFrame:
         return _empty(frame)
     frame = _with_age(context, frame)
     frame = with_dark(context, frame)
+    frame = with_stalled(context, frame)
     frame = with_crashes(context, frame)
     frame = with_unlinked(context, frame)
     frame = with_alternatives(context, frame)
@@ -57,8 +62,13 @@ _ADDED: dict[str, pl.DataType] = {
     "age_ns": pl.Int64(),
     "dark": pl.Boolean(),
     "dark_since_ns": pl.Int64(),
+    "stalled": pl.Boolean(),
+    "partition": pl.String(),
+    "taken_elsewhere": pl.UInt32(),
+    "consumer_group": pl.String(),
     "crashed": pl.UInt32(),
     "unlinked": pl.Boolean(),
+    "unlinked_label": pl.Int64(),
     "unlinked_total": pl.UInt32(),
     "alternative": pl.Boolean(),
     "send_failed": pl.Boolean(),
@@ -91,7 +101,21 @@ def _with_age(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         receipts, on=["step", "service"], how="left", maintain_order="left"
     )
     frame = frame.with_columns(pl.col("received").fill_null(False) & pl.col("message"))
-    return frame.with_columns(age_ns=context.now_ns - pl.col("since_ns"))
+    age = context.now_ns - pl.col("since_ns") - pl.Series(_unexported(context, frame))
+    return frame.with_columns(age_ns=age)
+
+
+def _unexported(context: Context, frame: pl.DataFrame) -> Ints:
+    """By absence: how long the awaited service's spans may still be on their way.
+
+    A service exports in batches. Where it has shown nothing since, its step may have been done;
+    where it has shown something later, this step would have been shown before that.
+    """
+    service = ints(context.spans["service"].to_physical())
+    latest = np.full(int(max(service.max(initial=0), context.label_service.max(initial=0))) + 1, -1)
+    np.maximum.at(latest, service, ints(context.spans["end_ns"]))
+    awaited = context.label_service[ints(frame["b"])]
+    return np.where(latest[awaited] < ints(frame["since_ns"]), EXPORT_NS, 0)
 
 
 def _with_requirement(frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,6 +127,7 @@ def _with_requirement(frame: pl.DataFrame) -> pl.DataFrame:
     """
     explained = (
         pl.col("dark")
+        | pl.col("stalled")
         | (pl.col("crashed") > 0)
         | pl.col("send_failed")
         | pl.col("errored")
@@ -168,7 +193,7 @@ def _with_verdict(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("unknown"))
         .otherwise(pl.lit("stuck"))
     )
-    expected = pl.col("required") | pl.col("dark") | pl.col("send_failed")
+    expected = pl.col("required") | pl.col("dark") | pl.col("stalled") | pl.col("send_failed")
     verdict = (
         pl.when(pl.col("alternative"))
         .then(pl.lit("legitimate"))

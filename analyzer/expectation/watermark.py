@@ -12,21 +12,47 @@ from collectors.schema import Quality
 FUTURE_NS = 300 * 10**9  # clocks may run this much ahead of the one that reads
 MIN_SKEW_NS = 10_000_000
 MIN_CROSSINGS = 20
+MIN_DELAY_NS = 1_000_000_000  # a steady wait below this moves "now" by nothing that matters
+STEADY = 0.7  # of the usual wait that the shortest ones reach, where a clock makes them
 STRAY = 0.001  # share of spans that may lie far behind all others and be clocks gone wrong
 STRAY_FACTOR = 10  # how far: times the time all others take
 
 
 def clocks_ahead(table: StepTable, label_service: Ints) -> dict[int, int]:
-    """Service code -> nanoseconds by which its clock seems to run ahead: the median lead over the
-    steps that its own caused, where most of them begin before it."""
+    """Service code -> nanoseconds by which its clock seems to run ahead.
+
+    The median lead over the steps that its own caused, where most of them begin before it; and
+    where it causes none, what it lies behind its causes each time: a wait that hardly varies.
+    That one may be a true delay, and then "now" is a little early, which accuses nobody.
+    """
     service = label_service[table.label]
     crossing = np.flatnonzero(service[table.source] != service[table.target])
-    frame = pl.DataFrame({"service": service[table.source[crossing]], "skew": table.skew[crossing]})
-    figures = frame.group_by("service").agg(
-        n=pl.len(), skewed=(pl.col("skew") > MIN_SKEW_NS).mean(), lead=pl.col("skew").median()
+    frame = pl.DataFrame(
+        {
+            "source": service[table.source[crossing]],
+            "target": service[table.target[crossing]],
+            "skew": table.skew[crossing],
+            "wait": table.wait[crossing],
+        }
     )
-    ahead = figures.filter((pl.col("n") >= MIN_CROSSINGS) & (pl.col("skewed") > 0.5))
-    return {code: int(lead) for code, lead in ahead.select("service", "lead").iter_rows()}
+    known = pl.col("n") >= MIN_CROSSINGS
+    leads = (
+        frame.group_by(service="source")
+        .agg(n=pl.len(), skewed=(pl.col("skew") > MIN_SKEW_NS).mean(), lead=pl.col("skew").median())
+        .filter(known & (pl.col("skewed") > 0.5))
+    )
+    leaves = (
+        frame.join(frame.select(target="source").unique(), on="target", how="anti")
+        .group_by(service="target")
+        .agg(n=pl.len(), lead=pl.col("wait").quantile(0.05), usual=pl.col("wait").median())
+        .filter(
+            known & (pl.col("lead") > MIN_DELAY_NS) & (pl.col("lead") > STEADY * pl.col("usual"))
+        )
+    )
+    found = pl.concat(
+        [part.select("service", pl.col("lead").cast(pl.Int64)) for part in (leads, leaves)]
+    )
+    return dict(found.sort("service").iter_rows())
 
 
 def watermark(

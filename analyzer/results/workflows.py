@@ -11,6 +11,7 @@ from analyzer.context import Context
 from analyzer.finding import State
 
 BINS = 24
+LONGEST = 2.0**62  # ns; quantiles are floats, and the largest integer is none
 
 
 def workflows(
@@ -56,8 +57,8 @@ def _figures(instances: pl.DataFrame) -> pl.DataFrame:
     return instances.group_by("workflow").agg(
         pl.len(),
         pl.col("variant").n_unique(),
-        p50=duration.quantile(0.5, "nearest").cast(pl.Int64),
-        p95=duration.quantile(0.95, "nearest").cast(pl.Int64),
+        p50=duration.quantile(0.5, "nearest").clip(upper_bound=LONGEST).cast(pl.Int64),
+        p95=duration.quantile(0.95, "nearest").clip(upper_bound=LONGEST).cast(pl.Int64),
     )
 
 

@@ -76,6 +76,7 @@ def test_the_older_the_absence_the_worse_the_state(after: float, state: str) -> 
     for number in range(40):
         order(tape, number * 20, rng.uniform(8, 12))
     sent = order(tape, 1000, None)
+    tape.span("stock", "idle", 1000.5)  # what it did until then has been exported
     tick(tape, 1000 + after)
     found = tape.analyze()
     assert state_of(found, sent) == state

@@ -431,3 +431,17 @@ def test_any_tangle_is_analysed(tape: Tape, configured: tuple[str, ...]) -> None
 def test_reading_nothing_at_all(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
     whole(read([tmp_path / "empty.jsonl"]))
+
+
+def test_a_leaf_whose_clock_is_ahead_does_not_move_now() -> None:
+    """Nothing that was in flight at the cut is stuck, though one service's last ends lie later."""
+    found = analyze(
+        "sim:order?instances=150&seed=911&faults=skew:30,in-flight:0.05&target=notification"
+    )
+    assert {"stuck", "orphaned"}.isdisjoint(found.by_state)
+
+
+def test_what_may_still_be_on_its_way_is_not_lost() -> None:
+    """Exporters send in batches: a service that has shown nothing since gets their time."""
+    found = analyze("sim:order?instances=300&seed=1&faults=late-spans:5")
+    assert "stuck" not in found.by_state

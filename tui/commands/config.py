@@ -19,7 +19,7 @@ Examples:
 
 @click.group("config", epilog=EPILOG)
 def command() -> None:
-    """Show the settings of 'serve' and the alerts, and where each comes from."""
+    """Show the settings, and where each comes from."""
 
 
 @command.command("show")

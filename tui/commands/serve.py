@@ -44,9 +44,9 @@ def command(
     api: int | None,
     keys: tuple[str, ...],
 ) -> int:
-    """Receive spans over OTLP and Zipkin, keep them, watch over the workflows, alert.
+    """Receive spans, keep them, watch over workflows, alert.
 
-    Every answer of 200 means that the spans are on disk. Settings stand in choreoscope.toml; see
+    OTLP over gRPC and HTTP, and Zipkin v2. Every answer of 200 means that the spans are on disk. Settings stand in choreoscope.toml; see
     'choreoscope config show'. Listens on loopback unless told otherwise.
     """
     from tui.configuration import configuration
