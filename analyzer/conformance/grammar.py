@@ -57,9 +57,11 @@ class Shape(Protocol):
 
     def read(self, value: Any, at: At, faults: Faults) -> Any:
         """The value as our own type, or INVALID."""
+        ...
 
     def schema(self) -> dict[str, Any]:
         """The same as JSON Schema 2020-12."""
+        ...
 
 
 def shown(value: object) -> str:
@@ -166,7 +168,9 @@ class Times:
             return (int(value), int(value))
         if value == "each":
             return "each"
-        found = re.fullmatch(r"([0-9]{0,9})\.\.([0-9]{0,9})", value) if _is_text(value) else None
+        found = (
+            re.fullmatch(r"([0-9]{0,9})\.\.([0-9]{0,9})", str(value)) if _is_text(value) else None
+        )
         if found and value != "..":
             least, most = int(found[1] or 0), int(found[2]) if found[2] else None
             if most is None or least <= most:

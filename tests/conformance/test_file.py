@@ -148,7 +148,7 @@ def plain(text: str) -> Any:
 
 
 texts = st.sampled_from(["a", "publish x", "s: op", "", " ", "*", "5m"])
-odd = st.sampled_from([None, True, 0, 5, 1.5, [], {}, [1], "x"])
+odd: st.SearchStrategy[Any] = st.sampled_from([None, True, 0, 5, 1.5, [], {}, [1], "x"])
 steps = st.one_of(
     texts, st.fixed_dictionaries({"step": texts}, optional={"service": texts, "stepp": texts})
 )
