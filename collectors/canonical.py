@@ -13,7 +13,7 @@ from collectors.derive import derive
 from collectors.promotion import AttributeTable, Bools, Found, Ints
 from collectors.raw import RawBatch
 from collectors.schema import Kind, Quality
-from collectors.words import map_words
+from collectors.words import map_words, nothing, taken
 
 MAX_NAME = 1024  # characters of a span, scope or event name
 NO_NAME = "<unnamed>"
@@ -66,7 +66,7 @@ def _span_columns(
     columns = {name: spans[name] for name in ("trace_hi", "trace_lo", "span_id", "parent_id")}
     start = spans["start_ns"]
     columns["start_ns"] = start
-    columns["end_ns"] = pl.select(pl.max_horizontal(start, spans["end_ns"])).to_series()
+    columns["end_ns"] = pl.Series(np.maximum(start.to_numpy(), spans["end_ns"].to_numpy()))
     columns["name"] = names(spans["name"])
     columns["kind"] = spans["kind"].set(spans["kind"] > max(Kind), 0)
     columns["status"] = spans["status"].set(spans["status"] > 2, 0)
@@ -98,7 +98,7 @@ def _first(choices: list[pl.Series | None], dtype: pl.DataType) -> pl.Series | N
 
 def names(texts: pl.Series) -> pl.Series:
     """Span, scope or event names as words: none is empty or too long."""
-    words = texts.fill_null("").cast(schema.WORD)
+    words = (texts.fill_null("") if texts.null_count() else texts).cast(schema.WORD)
     return map_words(words, lambda text: text[:MAX_NAME] or NO_NAME)
 
 
@@ -139,7 +139,7 @@ def _resources(batch: RawBatch) -> dict[str, pl.Series]:
     """service, service_version, service_instance of each span."""
     table = AttributeTable(batch.resource_attributes, batch.resources)
     found = table.find(semconv.RESOURCE_ALIASES)
-    none = pl.repeat(None, batch.resources, dtype=pl.String(), eager=True)
+    none = nothing(batch.resources, pl.String())
     value = {name: _filled(item.value) for name, item in found.items()}
     frame = pl.DataFrame({name: value.get(name, none) for name in semconv.RESOURCE_ALIASES})
     process = pl.concat_str("_host", pl.lit(":"), "_pid")
@@ -151,7 +151,7 @@ def _resources(batch: RawBatch) -> dict[str, pl.Series]:
     index = batch.spans["resource"]
     if not batch.resources or (len(index) and index.max() >= batch.resources):  # type: ignore[operator]
         index = index.set(index >= batch.resources, None)
-    columns = {column.name: column.gather(index) for column in by_resource}
+    columns = {column.name: taken(column, index) for column in by_resource}
     columns["service"] = columns["service"].fill_null(NO_SERVICE)
     return columns
 
@@ -199,7 +199,7 @@ def _last(owner: Ints, value: pl.Series, spans: int) -> pl.Series:
     index = np.full(spans, -1, np.int64)
     index[owner[here]] = here
     rows = pl.Series(index)
-    return value.gather(rows.set(rows < 0, None).cast(pl.UInt32()))
+    return taken(value, rows.set(rows < 0, None).cast(pl.UInt32()))
 
 
 def _links(batch: RawBatch) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -10,7 +10,7 @@ import polars as pl
 from collectors import schema, semconv
 from collectors.promotion import AttributeTable
 from collectors.schema import Kind
-from collectors.words import map_numbers, map_words
+from collectors.words import map_numbers, map_words, map_words_by, nothing, taken
 
 Columns = dict[str, pl.Series]
 
@@ -35,10 +35,6 @@ def derive(columns: Columns, table: AttributeTable, kind: pl.Series) -> Columns:
     out.update(_cloudevents(columns))
     out.update(_deliver_at(columns))
     return out
-
-
-def _null(rows: int, dtype: pl.DataType = schema.WORD) -> pl.Series:
-    return pl.repeat(None, rows, dtype=dtype, eager=True)
 
 
 def _words(columns: Columns, name: str) -> pl.Series | None:
@@ -119,7 +115,7 @@ def _by_prefix(table: AttributeTable, prefixes: Mapping[str, str]) -> pl.Series 
         code[table.having((prefix,))] = words.index(word) + 1
     if not code.any():
         return None
-    return pl.Series([None, *words], dtype=schema.WORD).gather(code)
+    return taken(pl.Series([None, *words], dtype=schema.WORD), code)
 
 
 def _destination(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Columns:
@@ -130,13 +126,19 @@ def _destination(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Co
     tagged = [map_words(item, lambda text: text or None) for item in rabbit if item is not None]
     if rabbit[0] is not None or rabbit[1] is not None:
         tagged.append(columns.get("routing_key"))  # type: ignore[arg-type]
-    async_kind = kind.is_in([int(Kind.PRODUCER), int(Kind.CONSUMER)])
+    async_kind = pl.Series(_asynchronous(kind))
     named = None
     if async_kind.any():
         named = map_words(columns["name"], _destination_in_name)
         named = named.set(~async_kind, None)
     merged = _coalesce(given, *tagged, named)
     return {} if merged is None else {"destination": merged}
+
+
+def _asynchronous(kind: pl.Series) -> np.ndarray:
+    numbers = kind.to_numpy()
+    found: np.ndarray = (numbers == int(Kind.PRODUCER)) | (numbers == int(Kind.CONSUMER))
+    return found
 
 
 def _queue_name(text: str) -> str | None:
@@ -174,7 +176,7 @@ def _operation(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Colu
         if words is not None
     ]
     aws = _aws_operation(columns)
-    asynchronous = kind.is_in([int(Kind.PRODUCER), int(Kind.CONSUMER)]).to_numpy()
+    asynchronous = _asynchronous(kind)
     known = np.zeros(len(kind), np.bool_)
     for name in ("system", "destination"):
         if name in columns:
@@ -205,16 +207,22 @@ _QUEUES = ("SQS", "AMAZONSQS", "SNS", "AMAZONSNS")
 
 
 def _operation_of_name(columns: Columns, kind: pl.Series) -> pl.Series:
-    said = map_words(columns["name"], _operation_in_name)
-    if "_received" in columns:
-        empty = columns["_received"].str.to_lowercase() == "false"
-        said = _set_word(said, empty, "receive")
-    for side, allowed in _ALLOWED.items():
-        here = kind == int(side)
-        fits = map_words(said, lambda text, ok=allowed: text if text in ok else None)  # type: ignore[misc]
-        default = pl.select(fits.fill_null(_DEFAULT[side])).to_series()
-        said = pl.select(pl.when(here).then(default).otherwise(said)).to_series()
-    return said
+    said = map_words_by(columns["name"], kind.to_numpy(), _operation_by_kind)
+    if "_received" not in columns:
+        return said
+    empty = (columns["_received"].str.to_lowercase() == "false").fill_null(False)
+    producer = kind == int(Kind.PRODUCER)
+    said = _set_word(said, empty & ~producer, "receive")
+    return _set_word(said, empty & producer, "send")
+
+
+def _operation_by_kind(name: str, kind: int) -> str | None:
+    """What the name says where the kind agrees; else what the kind says."""
+    said = _operation_in_name(name)
+    side = Kind(kind) if kind in _ALLOWED else None
+    if side is None or said in _ALLOWED[side]:
+        return said
+    return _DEFAULT[side]
 
 
 def _set_word(column: pl.Series, where: pl.Series, word: str) -> pl.Series:
@@ -248,7 +256,7 @@ def _message(columns: Columns, kind: pl.Series) -> Columns:
         out["conversation_id"] = _trusted_conversation(columns)
     if "_received" in columns:
         empty = (columns["_received"].str.to_lowercase() == "false").fill_null(False)
-        count = columns.get("batch_count", _null(len(kind), pl.Int64()))
+        count = columns.get("batch_count", nothing(len(kind), pl.Int64()))
         out["batch_count"] = count.set(empty, 0)
     return out
 
@@ -299,7 +307,7 @@ def _cloudevents(columns: Columns) -> Columns:
     """The identity of a CloudEvent is (source, id)."""
     if "_event_id" not in columns:
         return {}
-    source = columns.get("_event_source", _null(len(columns["_event_id"]), pl.String()))
+    source = columns.get("_event_source", nothing(len(columns["_event_id"]), pl.String()))
     frame = pl.DataFrame({"source": source, "id": columns["_event_id"]})
     joined = pl.concat_str(pl.col("source").fill_null(""), pl.lit(" "), "id")
     return {"event_id": frame.select(joined).to_series()}

@@ -93,7 +93,8 @@ class AttributeTable:
         return {rank: self._known[rank] for rank in ranks}
 
     def _located(self, ranks: Sequence[int]) -> dict[int, Ints]:
-        lookup = np.zeros(len(self.keys) + 1, np.uint16)
+        small = np.uint16 if len(ranks) < 65_536 else np.uint32
+        lookup = np.zeros(len(self.keys) + 1, small)
         lookup[ranks] = np.arange(1, len(ranks) + 1)
         slot = lookup[self.rank]
         here = np.flatnonzero(slot)
