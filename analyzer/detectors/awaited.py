@@ -29,7 +29,9 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
     verdict = pl.col("verdict")
     undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing", "left-out"])
     dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
+    frame = frame.with_columns(stalled=_stalled() & ~dark)
     frame = frame.with_columns(peers=pl.len().over("a", "b", "verdict"))
+    stalled = pl.col("stalled")
     backlog = (verdict == "late") & (pl.col("peers") >= BACKLOG_MIN) & ~dark
     kind = (
         pl.when(verdict == "waiting")
@@ -38,6 +40,8 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .then(pl.lit("incomplete-compensation"))
         .when(dark)
         .then(pl.lit("consumer-dark"))
+        .when(stalled)
+        .then(pl.lit("stuck"))
         .when(backlog)
         .then(pl.lit("backlog"))
         .when(verdict.is_in(["missing", "left-out"]))
@@ -51,6 +55,7 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .otherwise(verdict)
     )
     grouped = pl.concat_str(kind, pl.lit(":"), "a", pl.lit(":"), "b")
+    partition = pl.concat_str(pl.lit("stalled"), "b", "partition", separator="\x1f")
     together = kind.is_in(["consumer-dark", "backlog", "unconsumed-message", "broken-propagation"])
     state = (
         pl.when(verdict == "waiting")
@@ -73,10 +78,21 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
             confidence=_confidence(),
             cause=_cause(context),
             deadline_ns=deadline,
-            group=pl.when(together).then(grouped).otherwise(pl.lit("")),
+            group=pl.when(stalled)
+            .then(partition)
+            .when(together)
+            .then(grouped)
+            .otherwise(pl.lit("")),
         ),
         lambda row, n: _explain(context, row, n),
     )
+
+
+def _stalled() -> pl.Expr:
+    """Absences at the end of a partition that stands still, once one of them is stuck."""
+    overdue = pl.col("verdict").is_in(["stuck", "late"])
+    gone = (pl.col("stalled") & (pl.col("verdict") == "stuck")).any().over("b", "partition")
+    return pl.col("stalled") & overdue & gone
 
 
 def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:
@@ -147,6 +163,8 @@ def _cause(context: Context) -> pl.Expr:
         .then(pl.lit("consumer-dark"))
         .when(pl.col("unlinked"))
         .then(pl.lit("context-broken"))
+        .when("stalled")
+        .then(pl.lit("partition-stalled"))
         .when(pl.lit(context.sampled) & pl.col("message") & (pl.col("same_trace") < 0.95))
         .then(pl.lit("sampled-out"))
         .when(pl.col("received"))
@@ -172,12 +190,13 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     text = {
         "waiting": f"{after} has not come yet after {before}; {age}, {usual}",
         "late": f"{after} is late: {age} after {before}; {usual}",
-        "stuck": f"{after} never came: {age} after {before}; {usual}",
+        "stuck": _stalled_text(context, row, n, before, after)
+        if row["stalled"]
+        else f"{after} never came: {age} after {before}; {usual}",
         "missing-step": _missing_text(context, row, before, after, usual),
         "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
         "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",
-        "broken-propagation": f"{plural(n, 'time')} {after} stands in a trace of its own, and not "
-        f"after {before}: the context was lost on the way",
+        "broken-propagation": _broken_text(context, row, n, before, after),
         "backlog": f"{plural(n, 'instance')} late together at {after}, after {before}; {usual}",
         "consumer-dark": _dark_text(context, row, n, before, after),
     }[str(row["kind"])]
@@ -190,8 +209,13 @@ def _explain(context: Context, row: Row, n: int) -> Words:
 
 
 def _missing_text(context: Context, row: Row, before: str, after: str, usual: str) -> str:
-    others = _also(context, row)
-    last = name_of(context, int(context.table.label[_last_step(context, int(row["instance"]))]))
+    """What did not happen; first where it broke off, if that was inside the step before."""
+    table, others = context.table, _also(context, row)
+    last_step = _last_step(context, int(row["instance"]))
+    last = name_of(context, int(table.label[last_step]))
+    inside = bool((table.source[table.target == last_step] == row["step"]).any())
+    if inside and row["verdict"] == "missing":
+        return f"{before} broke off after {last}; {after} did not happen{others}; {usual}"
     reached = f"; the last that happened was {last}" if last != before else ""
     return f"{after} did not happen although {before} did{others}{reached}; {usual}"
 
@@ -199,6 +223,29 @@ def _missing_text(context: Context, row: Row, before: str, after: str, usual: st
 def _last_step(context: Context, instance: int) -> int:
     """Position of the step of an instance that began last: steps are sorted by start."""
     return int(np.searchsorted(context.table.instance, instance, "right")) - 1
+
+
+def _stalled_text(context: Context, row: Row, n: int, before: str, after: str) -> str:
+    group = f" (group {row['consumer_group']})" if row["consumer_group"] else ""
+    place = context.spans["destination"][int(context.table.row[row["step"]])]
+    return (
+        f"{after}{group} takes nothing more from partition {row['partition']} of {place}: "
+        f"{plural(n, 'message')} of {before} unused for {spell(row['age_ns'])}; the other "
+        "partitions go on"
+    )
+
+
+def _broken_text(context: Context, row: Row, n: int, before: str, after: str) -> str:
+    if row["unlinked_label"] not in (None, row["b"]):
+        taker = name_of(context, row["unlinked_label"])
+        return (
+            f"{plural(n, 'time')} {after} left no span after {before}, and {taker} came without a "
+            "cause: the send was not recorded"
+        )
+    return (
+        f"{plural(n, 'time')} {after} stands in a trace of its own, and not after {before}: the "
+        "context was lost on the way"
+    )
 
 
 def _dark_text(context: Context, row: Row, n: int, before: str, after: str) -> str:

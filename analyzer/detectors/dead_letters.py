@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 
 from analyzer.codes import of_words
 from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
+from analyzer.detectors.origins import error_of, origins
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
 from analyzer.finding import Cause, Severity, State
@@ -70,11 +73,45 @@ def _wolverine(context: Context) -> np.ndarray:
 def _explain(context: Context, row: Row, n: int) -> Words:
     table = context.table
     text = f"{plural(n, 'message')} went to a dead-letter queue: {name_of(context, row['label'])}"
-    why = ["the destination is a dead-letter queue by its name, or the consumer settled so"]
+    why = [_how_known(context, int(table.row[row["step"]]))]
     evidence = span_evidence(context, row["step"], "dead-lettered")
-    if row["from_step"] >= 0:
-        handler = int(row["from_step"])
-        ended = "failed" if table.error[handler] else "ended without an error status"
-        why.append(f"{name_of(context, int(table.label[handler]))} before it {ended}")
-        evidence += span_evidence(context, handler, "handler")
-    return Words(text, (Cause("dead-lettered", 0.97, tuple(why)),), evidence)
+    before, owner = int(row["from_step"]), None
+    failures = _failures(context, before, int(row["step"]))
+    if failures:
+        last = failures[-1]
+        handler = name_of(context, int(table.label[last]))
+        owner = context.label_text(int(table.label[last]))[0]
+        error = error_of(context, int(origins(context, np.array([last]))[0]))
+        text += f"; {handler} had failed on {'it' if n == 1 else 'them'}"
+        why.append(f"{handler} failed {plural(len(failures), 'time')} on it: {error or 'no text'}")
+        evidence += span_evidence(context, last, "handler")
+    elif before >= 0:
+        origin = name_of(context, int(table.label[before]))
+        why.append(f"it comes of {origin}, and no attempt at it ended with an error status")
+        evidence += span_evidence(context, before, "handler")
+    cause = Cause("dead-lettered", 0.97, tuple(why))
+    return Words(text, (cause,), evidence, service=owner)
+
+
+def _how_known(context: Context, row: int) -> str:
+    place = context.spans["destination"][row]
+    if context.spans["disposition"][row] == "dead_letter":
+        return "the consumer settled the message as dead letter"
+    if place is not None and re.search(DEAD_LETTER, str(place)):
+        return f"{place} is a dead-letter queue by its name"
+    return "the framework's own event says so"
+
+
+def _failures(context: Context, before: int, step: int) -> list[int]:
+    """Failed attempts at the message that was buried, in order: takes of the same send, or the
+    handler that buried it and its attempts before."""
+    table = context.table
+    if before < 0:
+        return []
+    sent = before
+    if table.role[before] != Role.SEND:
+        above = table.source[table.target == before]
+        sent = int(above[0]) if len(above) else -1
+    takes = table.target[table.source == sent] if sent >= 0 else np.array([before])
+    tried = np.isin(table.role[takes], (Role.PROCESS, Role.RECEIVE)) & (takes != step)
+    return [int(one) for one in np.sort(takes[tried & table.error[takes]])]

@@ -132,13 +132,22 @@ def _known_destinations(context: Context) -> np.ndarray:
     )
 
 
+def _senders(context: Context, row: Row) -> str:
+    """What is known of who sends to the destination of a step."""
+    table, places = context.table, context.spans["destination"]
+    place = places[int(table.row[row["step"]])]
+    sends = table.row[np.flatnonzero(table.role == Role.SEND)]
+    seen = place is not None and bool((places[sends] == place).any())
+    return "others took every message seen to be sent there" if seen else "no sender is seen"
+
+
 def _explain(context: Context, row: Row, n: int) -> Words:
     at = name_of(context, row["label"])
     why = {
         "sampled-out": "its parent or link is not in the recording, and the recording is sampled",
         "missing-producer-span": "it names a parent or link that is not in the recording",
         "context-broken": "no parent and no link, while a message sent there found no consumer",
-        "unknown-producer": "no parent and no link, and no sender is seen",
+        "unknown-producer": f"no parent and no link, and {_senders(context, row)}",
     }[str(row["cause"])]
     more = " and others of this service" if row["always"] and n > 1 else ""
     text = f"{plural(n, 'instance')} without a beginning, at {at}{more}: {why}"

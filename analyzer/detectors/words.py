@@ -43,10 +43,15 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
     if row["dark"]:
         text = f"{service} did nothing of the kind for {_silence(context, row)}"
         causes.append(Cause("consumer-dark", 0.9, (text,), _other_spans(context, row)))
+    if row["stalled"]:
+        went_on = f"{service} took {plural(row['taken_elsewhere'], 'later message')} of the others"
+        reasons = (f"all messages of partition {row['partition']} since then are unused", went_on)
+        causes.append(Cause("partition-stalled", 0.9, reasons, ()))
     if row["send_failed"]:
         causes.append(Cause("send-failed", 0.9, ("the send ended with an error",), ()))
     if row["unlinked"]:
-        text = f"{plural(row['unlinked_total'], 'span')} of {service} of this kind without a cause"
+        alone = name_of(context, row["unlinked_label"])
+        text = f"{alone} stands {plural(row['unlinked_total'], 'time')} without a cause"
         causes.append(Cause("context-broken", 0.7, (text, "one of them fits in time"), ()))
     if context.sampled and row["same_trace"] < 0.95:
         text = "the recording is sampled and the consumer stands in a trace of its own"
@@ -100,7 +105,8 @@ def needs_of_absence(context: Context, row: Row) -> tuple[str, ...]:
     """Data that would make the verdict surer."""
     needs = []
     if row["message"] and row["verdict"] in ("stuck", "unknown"):
-        needs.append("the broker's own record of the message (queue depth, consumer offset)")
+        lag = "the group's lag by partition" if row["stalled"] else "queue depth, consumer offset"
+        needs.append(f"the broker's own record of the message ({lag})")
     if row["unlinked"]:
         needs.append("context propagation in the consumer, or a business key on both sides")
     if context.sampled and row["same_trace"] < 0.95:

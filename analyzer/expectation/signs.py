@@ -94,27 +94,62 @@ def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame
 
 
 def with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """Match absences one to one with steps of the awaited kind that nothing ties to a cause.
+    """Match absences one to one with steps of the awaited kind that nothing ties to a cause; of
+    an absent send also with a step that took its message: it left, though nobody saw it leave.
 
-    Where more of these stand alone than could be missed, standing alone is how they begin.
+    Adds unlinked, unlinked_label (of the step) and unlinked_total (how many there are of it).
     """
+    frame = frame.with_row_index("absence")
+    alone = _alone(context)
+    wanted = frame.select("absence", "start", "max_ns", key="b")
+    direct = _matched(wanted, alone)
+    sends = frame.filter(~pl.col("message")).join(direct, on="absence", how="anti")
+    rest = alone.filter("consumes").join(direct, on="loose", how="anti")
+    found = pl.concat([direct, _matched(_takers(context, sends), rest)])
+    found = found.unique("absence", keep="first", maintain_order=True)
+    return (
+        frame.join(
+            found.select("absence", "unlinked_label", "unlinked_total", unlinked=pl.lit(True)),
+            on="absence",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("unlinked").fill_null(False), pl.col("unlinked_total").fill_null(0))
+        .drop("absence")
+    )
+
+
+def _alone(context: Context) -> pl.DataFrame:
+    """Steps that nothing ties to a cause: columns loose, key (label), at, consumes."""
     table = context.table
     loose = np.flatnonzero((context.beginning & ~context.entered) | context.unlinked)
-    frame = frame.with_row_index("absence")
-    found = pl.DataFrame({"key": table.label[loose], "at": table.start[loose]})
-    missed = frame.group_by(key="b").agg(missed=pl.len())
-    consumes = pl.Series(context.unlinked[loose])
-    found = found.with_columns(consumes=consumes).join(missed, on="key")
-    alone = pl.len().over("key")
-    found = found.filter(pl.col("consumes") | (alone <= MAX_ALONE * pl.col("missed")))
-    wanted = frame.select("absence", "start", "max_ns", key="b")
-    matched = match_in_time(wanted, found)
-    total = found.group_by(b="key").agg(unlinked_total=pl.len())
-    return (
-        frame.with_columns(unlinked=pl.col("absence").is_in(matched["absence"].implode()))
-        .join(total, on="b", how="left", maintain_order="left")
-        .with_columns(pl.col("unlinked_total").fill_null(0))
-        .drop("absence")
+    return pl.DataFrame(
+        {
+            "loose": loose,
+            "key": table.label[loose],
+            "at": table.start[loose],
+            "consumes": context.unlinked[loose],
+        }
+    )
+
+
+def _matched(wanted: pl.DataFrame, alone: pl.DataFrame) -> pl.DataFrame:
+    """Pairs (absence, loose) with unlinked_label and unlinked_total. Where more steps of a kind
+    begin alone than could be missed, beginning alone is how they begin."""
+    missed = wanted.group_by("key").agg(missed=pl.len())
+    found = alone.join(missed, on="key").with_columns(unlinked_total=pl.len().over("key"))
+    few = pl.col("unlinked_total") <= MAX_ALONE * pl.col("missed")
+    pairs = match_in_time(wanted, found.filter(pl.col("consumes") | few))
+    return pairs.select("absence", "loose", "unlinked_total", unlinked_label="key")
+
+
+def _takers(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """What would have taken the message of each absent send: columns absence, start, max_ns (of
+    both ways together), key."""
+    messages = context.transitions.filter("message")
+    taken = messages.select(b="a", key="b", way_ns="max_ns")
+    return frame.join(taken, on="b").select(
+        "absence", "start", pl.col("max_ns") + pl.col("way_ns"), "key"
     )
 
 
