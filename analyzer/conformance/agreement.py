@@ -24,6 +24,7 @@ _RULES = {"a_rule": pl.Int64, "instance": pl.Int64, "b": pl.Int64, "optional": p
 _COLUMNS = {
     name: dtype for name, dtype in _RULES.items() if name not in ("a_rule", "instance", "b")
 }
+_FAULTS = ("late", "stuck", "missing")
 _TIMED = ("waiting", "late", "stuck", "unknown")
 
 
@@ -31,10 +32,11 @@ def agreed(finder: Finder, expectations: Expectations, absences: pl.DataFrame) -
     """The judged absences with what is declared: an optional step may be absent, a required one
     may not, an exclusive one is absent by right, and a declared deadline replaces the learned.
 
-    Adds the columns of `_COLUMNS`, null where nothing is declared.
+    Adds the columns of `_COLUMNS`, null where nothing is declared, and learned_verdict.
     """
     empty = absences.with_columns(
-        [pl.lit(None, dtype=dtype).alias(name) for name, dtype in _COLUMNS.items()]
+        [pl.lit(None, dtype=dtype).alias(name) for name, dtype in _COLUMNS.items()],
+        learned_verdict=pl.lit(None, dtype=pl.String),
     )
     if absences.is_empty() or not expectations.workflows:
         return empty
@@ -90,11 +92,13 @@ def _of_step(
     rows = _rows_of(finder.labels((step.name,)), absences, _members(finder, cases))
     due = _due(finder, step, cases, absences, rows)
     severity = Severity(step.severity or workflow.severity or "error").rank
+    # an attempt that gave way to another one lacks it, the instance does not
+    gone = finder.count(finder.steps((step.name,)))[ints(absences["instance"])[rows]] == 0
     return _filled(
         rows,
         absences,
         optional=step.required is False,
-        needed=bool(step.required),
+        needed=pl.Series(gone & bool(step.required)),
         due=due,
         within=step.within_ns,
         severity=severity,
@@ -124,7 +128,7 @@ def _filled(
     absences: pl.DataFrame,
     *,
     optional: bool = False,
-    needed: bool = False,
+    needed: pl.Series | bool = False,
     due: Ints | None = None,
     within: int | None = None,
     severity: int = 0,
@@ -141,7 +145,7 @@ def _filled(
     )
     return frame.with_columns(
         optional=pl.lit(optional),
-        needed=pl.lit(needed),
+        needed=pl.lit(needed) if isinstance(needed, bool) else needed,
         due_ns=pl.when(known == NEVER).then(None).otherwise(known),
         within_ns=pl.lit(within, dtype=pl.Int64),
         declared_severity=pl.lit(severity, dtype=pl.Int64),
@@ -172,6 +176,7 @@ def _rejudged(frame: pl.DataFrame) -> pl.DataFrame:
     needed = pl.col("needed").fill_null(False)
     sync = pl.col("within") & ~pl.col("unlinked")
     return frame.with_columns(
+        learned_verdict=verdict,
         verdict=pl.when(pl.col("optional").fill_null(False))
         .then(pl.lit("legitimate"))
         .when(pl.col("declared_by").is_null() | explained | lost)
@@ -180,17 +185,23 @@ def _rejudged(frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("missing"))
         .when(needed | (dated & verdict.is_in(_TIMED)))
         .then(timed)
-        .otherwise(verdict)
+        .otherwise(verdict),
     )
 
 
-def told(detection: Detection) -> Detection:
-    """The detection of `awaited` with the declared severity, and with the declaration in words."""
+def told(detection: Detection, explained: Ints) -> Detection:
+    """The detection of `awaited` with the declared severity, and with the declaration in words.
+
+    `explained`: instances with an error that other detectors tell; there, what would be no fault
+    without the declaration needs no finding of its own.
+    """
     frame = detection.frame
     if "declared_by" not in frame.columns or frame["declared_by"].null_count() == len(frame):
         return detection
+    again = pl.col("declared_by").is_not_null() & ~pl.col("learned_verdict").is_in(list(_FAULTS))
+    frame = frame.filter(~(again & pl.col("instance").is_in(explained.tolist())).fill_null(False))
     bound = pl.col("needed").fill_null(False) | pl.col("due_ns").is_not_null()
-    failed = bound & pl.col("verdict").is_in(["late", "stuck", "missing"])
+    failed = bound & pl.col("verdict").is_in(list(_FAULTS))
     severity = pl.col("declared_severity").replace_strict(
         {one.rank: one.value for one in Severity}, default=None, return_dtype=pl.String
     )
@@ -213,7 +224,7 @@ def _with_declaration(words: Words, row: Row) -> Words:
 
 
 def _clauses(row: Row) -> Iterator[str]:
-    if row["declared_by"] is None or row["verdict"] not in ("late", "stuck", "missing"):
+    if row["declared_by"] is None or row["verdict"] not in _FAULTS:
         return
     if row["needed"]:
         yield "required"

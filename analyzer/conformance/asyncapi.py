@@ -183,7 +183,7 @@ class _Importer:
         if not isinstance(node, Mapping):
             raise self.document.error(line, f"operation {name!s} must be a map")
         action = node.get("action")
-        if action not in V3_ACTIONS:
+        if not isinstance(action, str) or action not in V3_ACTIONS:
             hint = nearest(str(action), V3_ACTIONS)
             raise where.error(
                 line_of(node, "action"),

@@ -35,11 +35,11 @@ def broken(
 ) -> Detection:
     """One group of verdicts for each broken expectation. `judged`: with the declared workflow's
     name; `others`: the verdicts of the detectors."""
-    explained = _explained(others)
+    known = explained(others)
     parts = [
         part
         for number, (_, cases, one) in enumerate(judged)
-        for part in _rows(number, cases, one, explained)
+        for part in _rows(number, cases, one, known)
     ]
     if not parts:
         return nothing()
@@ -50,7 +50,8 @@ def broken(
     )
 
 
-def _explained(others: Sequence[Detection]) -> Ints:
+def explained(others: Sequence[Detection]) -> Ints:
+    """Instances with an error."""
     bad = [
         ints(one.frame.filter(pl.col("severity") == Severity.ERROR.value)["instance"])
         for one in others
@@ -58,13 +59,13 @@ def _explained(others: Sequence[Detection]) -> Ints:
     return np.unique(np.concatenate(bad)) if bad else np.empty(0, dtype=np.int64)
 
 
-def _rows(number: int, cases: Cases, one: Judged, explained: Ints) -> list[pl.DataFrame]:
+def _rows(number: int, cases: Cases, one: Judged, known: Ints) -> list[pl.DataFrame]:
     """Verdict rows: steps that came too late, and those that did not come."""
     hit = one.verdict == Verdict.BROKEN
     late = hit & (one.late == 1) if one.late is not None else np.zeros(len(hit), dtype=np.bool_)
     absent = hit & ~late
     if one.absent:
-        absent &= ~np.isin(cases.instance, explained)
+        absent &= ~np.isin(cases.instance, known)
     stuck = one.absent and one.severity == "error"
     return [
         _part(number, cases, one, chosen, kind, state)

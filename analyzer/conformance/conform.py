@@ -9,6 +9,7 @@ import polars as pl
 
 from analyzer.checks import Conformance
 from analyzer.conformance.agreement import agreed, told
+from analyzer.conformance.broken import explained
 from analyzer.conformance.contracts import Ran, held_against
 from analyzer.conformance.declared import Declared
 from analyzer.conformance.judgement import (
@@ -60,7 +61,8 @@ class Conforming:
         emit no spans, and with one for what was broken and nobody else tells."""
         expectations = self.declared.expectations
         kept = without_external(self.context, detections, expectations.external)
-        kept = tuple(told(one) for one in kept)
+        rest = [one for one in kept if "declared_by" not in one.frame.columns]
+        kept = tuple(told(one, explained(rest)) for one in kept)
         judged = judgement(self.finder, expectations, absences)
         if not expectations.workflows:
             return kept, judged

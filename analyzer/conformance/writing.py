@@ -58,7 +58,7 @@ def written(span_ns: int) -> str:
 def new_file(
     workflows: Sequence[LearnedWorkflow], keys: Sequence[str], suggested: Sequence[str]
 ) -> str:
-    """The whole file. `keys`: as `--key` takes them; `suggested`: hints on others, in words."""
+    """The whole file. `keys`: as `--key` takes them; `suggested`: what else to think of."""
     lines = [HEADER.format(mark=MARK), "version: 1", ""]
     lines.append("workflows:" if workflows else "workflows: {}")
     for number, one in enumerate(workflows):
@@ -67,7 +67,7 @@ def new_file(
 
 
 def _hints(suggested: Sequence[str], indent: str) -> list[str]:
-    return [f"{indent}{MARK} a possible key: {_comment(hint)}" for hint in suggested]
+    return [f"{indent}{MARK} {_comment(hint)}" for hint in suggested]
 
 
 def _workflow(one: LearnedWorkflow, keys: Sequence[str]) -> Iterator[str]:
@@ -204,7 +204,7 @@ def _inserts(
 ) -> Iterator[_Insert]:
     known = set()
     if workflows and suggested:
-        said = [f"a possible key: {_comment(hint)}" for hint in suggested]
+        said = [_comment(hint) for hint in suggested]
         yield _at(workflows[0].origin.line, lines, said)
     for workflow in workflows:
         mine = next((one for one in learned if _is(workflow.starts, one.starts)), None)

@@ -312,3 +312,37 @@ def test_a_wildcard_means_every_step_that_it_fits() -> None:
     tape = shapes(("a.x",), ("a.y",), ("b",))
     found = held(tape, step('step: "publish a.?", service: "p*", required: true'))
     assert counts(check(found, "required")) == (2, 1, 0)
+
+
+def test_a_handler_that_failed_is_not_told_again_for_what_it_did_not_send() -> None:
+    tape = Tape()
+    for n in range(30):
+        root = tape.serve("shop", "POST /orders", n * 10.0)
+        sent = tape.send("shop", "orders", n * 10.0 + 0.01, parent=root)
+        failed = n == 17
+        for attempt in range(3 if failed else 1):
+            at = n * 10.0 + 0.1 + attempt
+            work = tape.process("stock", sent, at, error=failed)
+            if not failed:
+                tape.send("stock", "reserved", at + 0.01, parent=work)
+    text = step('step: "publish reserved", after: "process orders", within: 5s, required: true')
+    found = held(tape, text)
+    assert counts(check(found, "required")) == (29, 1, 0)
+    assert [one.kind for one in found.findings if one.severity is Severity.ERROR] == ["failed"]
+
+
+def test_an_attempt_that_gave_way_to_another_lacks_nothing() -> None:
+    """The first try of a message sends nothing and asks for a second one, which does."""
+    tape = Tape()
+    for n in range(30):
+        root = tape.serve("shop", "POST /orders", n * 10.0)
+        sent = tape.send("shop", "orders", n * 10.0 + 0.01, parent=root)
+        first = tape.process("stock", sent, n * 10.0 + 0.1)
+        if n % 10 == 3:
+            again = tape.send("stock", "orders", n * 10.0 + 0.11, parent=first)
+            first = tape.process("stock", again, n * 10.0 + 0.5)
+        tape.send("stock", "reserved", first.at + 0.015, parent=first)
+    text = step('step: "publish reserved", after: "process orders", within: 5s, required: true')
+    found = held(tape, text)
+    assert counts(check(found, "required")) == (30, 0, 0)
+    assert not of_kind(found, "missing-step", "stuck")

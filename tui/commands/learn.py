@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analyzer.conformance.learned import LearnedWorkflow
 
 AUTO = "auto"  # no key of its own: stands for those that the spans suggest
+HINTS = 5  # on messages that nobody takes
 EPILOG = """\b
 Examples:
   choreoscope learn traces/ -o expectations.yaml
@@ -106,7 +107,12 @@ def _write(analysis: Analysis, keys: list[str], output: str, update: str | None)
     from analyzer.conformance.writing import new_file, updated
 
     found = learned(analysis)
-    hints = [one.message for one in analysis.key_suggestions]
+    hints = [f"a possible key: {one.message}" for one in analysis.key_suggestions]
+    hints += [
+        f"{one.message}; where that is meant, name who takes it under `external`"
+        for one in analysis.findings
+        if one.kind == "unconsumed-message" and one.cause == "no-known-consumer"
+    ][:HINTS]
     if update is None:
         write(output, new_file(found, keys, hints))
         note(_summary(found))
