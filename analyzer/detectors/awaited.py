@@ -25,11 +25,11 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
     )
     if frame.is_empty():
         return nothing()
-    frame = _first_missing(frame)
+    frame = _held_up(_first_missing(frame))
     verdict = pl.col("verdict")
     undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing", "left-out"])
     dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
-    frame = frame.with_columns(stalled=_stalled() & ~dark)
+    frame = frame.with_columns(stalled=pl.col("stalled") & ~dark & (verdict == "stuck"))
     frame = frame.with_columns(peers=pl.len().over("a", "b", "verdict"))
     stalled = pl.col("stalled")
     backlog = (verdict == "late") & (pl.col("peers") >= BACKLOG_MIN) & ~dark
@@ -88,11 +88,15 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
     )
 
 
-def _stalled() -> pl.Expr:
-    """Absences at the end of a partition that stands still, once one of them is stuck."""
-    overdue = pl.col("verdict").is_in(["stuck", "late"])
-    gone = (pl.col("stalled") & (pl.col("verdict") == "stuck")).any().over("b", "partition")
-    return pl.col("stalled") & overdue & gone
+def _held_up(frame: pl.DataFrame) -> pl.DataFrame:
+    """Call stuck what waits behind something stuck: for a consumer that is dark since then, at
+    the end of a partition that stands still. What was sent last waits no less in vain."""
+    stuck, message = pl.col("verdict") == "stuck", pl.col("message")
+    young = pl.col("verdict").is_in(["waiting", "late"]) & message
+    dark = (pl.col("dark") & stuck & message).any().over("b", "dark_since_ns")
+    stalled = (pl.col("stalled") & stuck).any().over("b", "partition")
+    held = young & ((pl.col("dark") & dark) | (pl.col("stalled") & stalled))
+    return frame.with_columns(verdict=pl.when(held).then(pl.lit("stuck")).otherwise("verdict"))
 
 
 def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, ints, jump
+from analyzer.codes import Flags, Ints, flags, ints, jump
 from analyzer.context import Context
 from analyzer.duration import plural
 from analyzer.stitching.roles import Role
@@ -45,8 +45,8 @@ class EndedCalls:
 
     row: Ints  # of the client span; -1 where the error began in no call
     callee: pl.Series  # String; null where it is not known
-    unanswered: Flags  # nobody below it left a span, and no status is the callee's own
-    lost: Flags  # of these: the instance has a span of the callee whose parent never came
+    unanswered: Flags  # nobody below it left a span, though the callee emits or said nothing
+    lost: Flags  # the instance has a span of the callee whose parent never came
 
 
 def ended_calls(context: Context, origin: Ints, instance: Ints) -> EndedCalls:
@@ -60,17 +60,17 @@ def ended_calls(context: Context, origin: Ints, instance: Ints) -> EndedCalls:
     remote = context.spans["db_system"][origin].is_null().to_numpy()
     row = np.where(inside, above, np.where(remote & _is_call(context, origin), origin, -1))
     named = pl.DataFrame({"row": row}).join(
-        context.calls.select("row", "callee"), on="row", how="left", maintain_order="left"
+        context.calls.select("row", "callee", "emits"), on="row", how="left", maintain_order="left"
     )
     calls = context.spans.select("rpc_status", "http_status")[np.maximum(row, 0)]
     rpc, http = ints(calls["rpc_status"], 0), ints(calls["http_status"], 0)
     unsaid = ((rpc == 0) | np.isin(rpc, _GRPC_UNREACHED)) & (
         (http == 0) | np.isin(http, _HTTP_UNREACHED)
     )
-    unanswered = (row >= 0) & silent[np.maximum(row, 0)] & unsaid
-    return EndedCalls(
-        row, named["callee"], unanswered, unanswered & _died(context, instance, named["callee"])
-    )
+    here = (row >= 0) & silent[np.maximum(row, 0)]
+    unanswered = here & (unsaid | flags(named["emits"]))  # who emits would have shown its answer
+    lost = here & _died(context, instance, named["callee"])
+    return EndedCalls(row, named["callee"], unanswered, lost)
 
 
 def _is_call(context: Context, rows: Ints) -> Flags:

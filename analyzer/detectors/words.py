@@ -51,7 +51,7 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
         causes.append(Cause("send-failed", 0.9, ("the send ended with an error",), ()))
     if row["unlinked"]:
         alone = name_of(context, row["unlinked_label"])
-        text = f"{alone} stands {plural(row['unlinked_total'], 'time')} without a cause"
+        text = f"{alone} came {plural(row['unlinked_total'], 'time')} without a send of its own"
         causes.append(Cause("context-broken", 0.7, (text, "one of them fits in time"), ()))
     if context.sampled and row["same_trace"] < 0.95:
         text = "the recording is sampled and the consumer stands in a trace of its own"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints, encode, ints
+from analyzer.codes import Flags, Ints, encode, ints
 from analyzer.steps.table import StepTable
 from analyzer.stitching.evidence import Tier
 from analyzer.stitching.roles import Role
@@ -216,14 +216,15 @@ def _usual_in_context(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
 
 
 def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
-    """Absences (step, b) after one attempt at a message whose other attempt b did follow: a
-    redelivery that an idempotent handler dropped, an error before the retry. Only takes of one
-    send are attempts at one thing: two calls of one request are two different things."""
+    """Absences (step, b) after one attempt at a message whose other attempt b did follow, or
+    after one that came when the step had succeeded: a redelivery or a replay that an idempotent
+    handler dropped, an error before the retry. Only takes of one send are attempts at one thing:
+    two calls of one request are two different things."""
     origin = np.full(len(table), -1, dtype=np.int64)
     taken = table.role[table.source] == Role.SEND
     taken &= np.isin(table.role[table.target], (Role.PROCESS, Role.RECEIVE))
     origin[table.target[taken][::-1]] = table.source[taken][::-1]
-    open_steps = missing.filter(~pl.col("message")).select("step", "a", "b")
+    open_steps = missing.filter(~pl.col("message")).select("step", "a", "b", "start")
     open_steps = open_steps.with_columns(origin=origin[ints(open_steps["step"])])
     open_steps = open_steps.filter(pl.col("origin") >= 0)
     concerned = np.zeros(len(table) + 1, dtype=np.bool_)  # the last one: no origin
@@ -234,7 +235,21 @@ def _repetitions(table: StepTable, missing: pl.DataFrame) -> pl.DataFrame:
     done = pl.DataFrame(
         {"origin": origin[source], "a": table.label[source], "b": table.label[target]}
     )
-    return open_steps.join(done, on=["origin", "a", "b"], how="semi").select("step", "b").unique()
+    again = open_steps.join(_successes(table, origin, concerned), on=["origin", "a"])
+    repeated = [
+        open_steps.join(done, on=["origin", "a", "b"], how="semi"),
+        again.filter(pl.col("start") > pl.col("succeeded")),
+    ]
+    return pl.concat([part.select("step", "b") for part in repeated]).unique()
+
+
+def _successes(table: StepTable, origin: Ints, concerned: Flags) -> pl.DataFrame:
+    """Start of the first success (succeeded) of each step a at each message of `concerned`."""
+    good = np.flatnonzero(concerned[origin] & ~table.error)
+    attempts = pl.DataFrame(
+        {"origin": origin[good], "a": table.label[good], "at": table.start[good]}
+    )
+    return attempts.group_by("origin", "a").agg(succeeded=pl.col("at").min())
 
 
 def burst(absent: np.ndarray) -> bool:

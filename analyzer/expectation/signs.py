@@ -7,6 +7,7 @@ import polars as pl
 
 from analyzer.codes import Flags, Ints, ints
 from analyzer.context import Context
+from analyzer.stitching.evidence import Tier
 
 DARK_RUN = 3  # messages missed in a row
 DARK_FACTOR = 3.0  # times the 99th percentile of the usual pauses
@@ -60,7 +61,7 @@ def with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     alone = alone.group_by("service", "trace").agg(
         pl.col("at").min(), orphans=pl.len().cast(pl.Int64)
     )
-    wanted = frame.filter((pl.col("crashed") == 0) & pl.col("message"))
+    wanted = _by_all_clocks(context, frame.filter((pl.col("crashed") == 0) & pl.col("message")))
     matched = match_in_time(wanted.rename({"service": "key"}), alone.rename({"service": "key"}))
     return (
         frame.join(
@@ -69,6 +70,16 @@ def with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(crashed=pl.col("crashed") + pl.col("orphans").fill_null(0))
         .drop("absence", "orphans")
     )
+
+
+def _by_all_clocks(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Begin the time in which an absent step may have come earlier, by as much as steps of its
+    kind are ever seen before their cause: their clock runs behind."""
+    table = context.table
+    behind = np.zeros(len(context.labels) + 1, dtype=np.int64)
+    np.maximum.at(behind, table.label[table.target], table.skew)
+    lead = pl.Series(behind[ints(frame["b"])])
+    return frame.with_columns(pl.col("start") - lead, pl.col("max_ns") + lead)
 
 
 def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -101,9 +112,10 @@ def with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """
     frame = frame.with_row_index("absence")
     alone = _alone(context)
-    wanted = frame.select("absence", "start", "max_ns", key="b")
+    shifted = _by_all_clocks(context, frame)
+    wanted = shifted.select("absence", "start", "max_ns", key="b")
     direct = _matched(wanted, alone)
-    sends = frame.filter(~pl.col("message")).join(direct, on="absence", how="anti")
+    sends = shifted.filter(~pl.col("message")).join(direct, on="absence", how="anti")
     rest = alone.filter("consumes").join(direct, on="loose", how="anti")
     found = pl.concat([direct, _matched(_takers(context, sends), rest)])
     found = found.unique("absence", keep="first", maintain_order=True)
@@ -122,15 +134,36 @@ def with_unlinked(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
 def _alone(context: Context) -> pl.DataFrame:
     """Steps that nothing ties to a cause: columns loose, key (label), at, consumes."""
     table = context.table
-    loose = np.flatnonzero((context.beginning & ~context.entered) | context.unlinked)
+    foreign = _one_too_many(context)
+    consumes = context.unlinked | foreign
+    loose = np.flatnonzero((context.beginning & ~context.entered) | consumes)
     return pl.DataFrame(
         {
             "loose": loose,
             "key": table.label[loose],
             "at": table.start[loose],
-            "consumes": context.unlinked[loose],
+            "consumes": consumes[loose],
         }
     )
+
+
+def _one_too_many(context: Context) -> Flags:
+    """Successful takes of a send that only a key tied to it, and that another one has taken: one
+    of them may carry the key of a case that is not its own."""
+    table = context.table
+    keyed = np.flatnonzero((table.tier == Tier.KEY) & ~table.error[table.target])
+    several = np.zeros(len(table), dtype=np.bool_)
+    if not len(keyed):
+        return several
+    takes = pl.DataFrame(
+        {
+            "send": table.source[keyed],
+            "label": table.label[table.target[keyed]],
+            "take": table.target[keyed],
+        }
+    )
+    several[ints(takes.filter(pl.len().over("send", "label") > 1)["take"])] = True
+    return several
 
 
 def _matched(wanted: pl.DataFrame, alone: pl.DataFrame) -> pl.DataFrame:

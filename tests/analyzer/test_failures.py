@@ -152,3 +152,16 @@ def test_a_named_culprit_comes_before_a_guess_about_as_many(strays: int) -> None
         edge(tape, 20 + number, f"/{'abcdefgh'[number]}", "ConnectionError")
     first = instance_groups(tape.analyze().findings)[0]
     assert (first.kind, first.worst.service) == ("failed", "cart")
+
+
+def test_a_callee_that_died_is_told_by_its_children_whatever_the_caller_was_told() -> None:
+    """A proxy answers 500 for a handler that was killed; its query names an absent parent."""
+    tape = Tape()
+    for number in range(5):
+        tape.call(tape.serve("web", "GET /", number), "stock", "GET /stock", number)
+    page = tape.serve("web", "GET /", 5, error=True)
+    given = {"server.address": "stock", "http.response.status_code": 500}
+    tape.span("web", "GET", 5, kind="client", parent=page, error=True, attributes=given)
+    tape.span("stock", "SELECT", 5, parent="00000000000000dd", trace=page.trace)
+    found = tape.analyze()
+    assert [one.cause for one in of_kind(found, "failed")] == ["crashed"]

@@ -80,3 +80,17 @@ def test_a_consumer_that_stopped_altogether_is_dark() -> None:
     tape.span("clock", "tick", 120 + 10 * MINUTE)
     (finding,) = of_kind(tape.analyze(), "stuck", "consumer-dark", "late")
     assert finding.kind == "consumer-dark"
+
+
+def test_what_waits_behind_a_dark_consumer_is_stuck_whatever_its_age() -> None:
+    """The message sent a moment ago waits for the same dead consumer as the others do."""
+    tape = Tape()
+    for number in range(200):
+        sent = tape.send("shop", "orders", float(number))
+        if number < 150:
+            tape.process("stock", sent, number + 0.1 + (number % 7) * 0.4)
+    tape.span("clock", "tick", 199.5)
+    found = tape.analyze()
+    (finding,) = of_kind(found, "consumer-dark", "stuck", "late")
+    assert (finding.kind, finding.instances) == ("consumer-dark", 50)
+    assert found.by_state == {State.COMPLETE: 151, State.STUCK: 50}

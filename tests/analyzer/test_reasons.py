@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.spans import MINUTE, Tape, kinds, of_kind
+from tests.support.spans import DAY, MINUTE, Tape, kinds, of_kind
 
 
 def test_a_flow_that_broke_off_says_after_what() -> None:
@@ -81,3 +81,50 @@ def test_a_send_that_never_was_is_still_missing_beside_them() -> None:
     found = tape.analyze()
     assert "missing-step" in kinds(found)
     assert sum(one.instances for one in of_kind(found, "missing-step")) == 3
+
+
+def test_a_step_that_wrote_another_cases_key_is_not_lost() -> None:
+    """Only keys join: what one case misses stands in another one, where it is one too many."""
+    tape = Tape()
+    for number in range(60):
+        at = number * 10.0
+        key = {"order.id": f"ord-{number:05d}"}
+        tape.send("shop", "orders", at, attributes=key)
+        wrong = {"order.id": f"ord-{number + 1:05d}"} if number in (20, 40) else key
+        tape.process("stock", "orders", at + 0.1, attributes=wrong)
+    tape.span("clock", "tick", 600 + 10 * MINUTE)
+    found = tape.analyze(keys=("order.id",))
+    assert not of_kind(found, "stuck", "late")
+    assert "lost" not in {one.cause for one in found.findings}
+
+
+def test_what_a_replay_does_not_do_again_is_no_missing_step() -> None:
+    """Two results are joined by whichever comes last; days later the first one is replayed, and
+    the handler knows that all is done."""
+    tape = Tape()
+    for number in range(40):
+        at = number * 10.0
+        paid = tape.send("payment", "payments", at)
+        packed = tape.send("depot", "parcels", at, trace=paid.trace)
+        late = number in (10, 20)
+        first = tape.process("confirmation", paid, at + 0.1)
+        second = tape.process("confirmation", packed, at + (0.3 if late else 0.05))
+        tape.send("confirmation", "confirmed", at + 0.4, parent=second if late else first)
+        if number == 20:
+            tape.process("confirmation", paid, at + 3 * DAY)
+    assert not of_kind(tape.analyze(), "missing-step", "stuck")
+
+
+def test_a_crash_is_matched_by_a_clock_that_runs_behind() -> None:
+    """The children of a handler that died begin before the send, as all steps of its kind do."""
+    tape = Tape()
+    for number in range(60):
+        at = number * 60.0
+        sent = tape.send("shop", "orders", at)
+        if number == 30:
+            tape.span("stock", "SELECT", at - 1.9, parent="00000000000000dd", trace="died")
+        else:
+            tape.process("stock", sent, at - 1.9, shape="link")
+    tape.span("clock", "tick", 3600 + 10 * MINUTE)
+    (finding,) = of_kind(tape.analyze(), "stuck", "late")
+    assert finding.cause == "crashed"
