@@ -275,6 +275,6 @@ def _compared(step: Step, found: LearnedStep) -> str:
         now.append(f"within {written(found.within_ns or 0)}")
     if step.required is None and found.required:
         now.append("required")
-    if step.required and found.seen < found.of:
-        now.append(f"absent in {found.of - found.seen:,}")
+    if step.required and not found.required and found.seen < found.of:
+        now.append("not required")
     return about_step(found) + (f"; by this recording: {', '.join(now)}" if now else "")

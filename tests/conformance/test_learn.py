@@ -35,6 +35,7 @@ from tests.support.spans import Tape
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "learned-demo.yaml"
 SOURCES = (
+    str(ROOT / "fixtures/recordings/killed-in-mid-work"),
     "sim:order?instances=60&seed=3",
     "sim:electronics?instances=60&faults=lost:0.1&shape=link&seed=3",
     "sim:exit?instances=40&shape=key&seed=5",
@@ -209,7 +210,7 @@ def test_edits_survive_every_update(changes: list[Edit]) -> None:
     once = updated(text, "e.yaml", demo())
     assert without_evidence(once) == without_evidence(text)
     assert updated(once, "e.yaml", demo()) == once
-    other = of(SOURCES[0])[1]
+    other = of(SOURCES[1])[1]
     assert without_evidence(updated(once, "e.yaml", other)) == without_evidence(text)
 
 
@@ -233,6 +234,26 @@ def test_faults_in_the_recording_are_not_learned_as_what_is_meant() -> None:
     [workflow] = [one for one in learned(tape.analyze()) if one.starts.service == "shop"]
     assert (workflow.instances, workflow.complete) == (85, 80)
     assert all(one.required for one in workflow.steps)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tt_faultfree_2023-01-30_1138.jsonl",
+        "ob_2022-08-22_0510_checkout-return_PlaceOrder-only.jsonl",
+        "otlp_demo",
+        "jaeger_traceweaver",
+        "dd_kafka_aiokafka.jsonl",
+    ],
+)
+def test_recordings_of_others_hold_what_is_learned_of_them(shared_data: Path, name: str) -> None:
+    found, workflows = of(str(shared_data / name))
+    text = new_file(workflows, (), ())
+    assert updated(text, "e.yaml", workflows) == text
+    again = analyze(found.recording, declared=Declared(parse(text, "e.yaml")))
+    assert again.conformance is not None
+    assert again.conformance.by_outcome["broken"] == 0
+    assert len(again.findings) == len(found.findings)
 
 
 if __name__ == "__main__":
