@@ -209,6 +209,8 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         causes=causes_of_absence(context, row),
         evidence=span_evidence(context, row["step"], "sent" if row["message"] else "last-seen"),
         needs=needs_of_absence(context, row),
+        # a call that was not made is the caller's doing
+        service=context.label_text(row["a"])[0] if row["kind"] == "missing-step" else None,
     )
 
 

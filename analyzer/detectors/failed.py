@@ -147,7 +147,8 @@ def _of_place(context: Context, row: Row, n: int, evidence: tuple[Evidence, ...]
         text += f": {place.rpartition(', ')[2]}"
     text += f": {_start(error, 90)}" if error else ""
     reason, sure, against = _why(row)
-    why = (f"the first error below it: {began}", *reason, *answers)
+    own = origin == int(context.table.row[row["step"]])
+    why = (f"{'its own error' if own else 'the first error below it'}: {began}", *reason, *answers)
     service = str(context.spans["service"][origin])
     return Words(text, (Cause(str(row["cause"]), sure, why, against),), evidence, service=service)
 

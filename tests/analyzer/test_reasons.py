@@ -22,6 +22,8 @@ def test_a_flow_that_broke_off_says_after_what() -> None:
     for one in told:
         assert one.message.startswith("shop: POST /orders broke off after payment: charge; ")
         assert "confirm" in one.message
+        assert one.service == "shop"  # it did not call
+        assert one.waiting_for.service == "shipping"
 
 
 def test_a_dead_letter_names_who_had_failed_and_has_to_act() -> None:
