@@ -139,7 +139,7 @@ def _run(message: Run) -> None:
 
 def _notify(message: Notify) -> None:
     try:
-        import apprise
+        import apprise  # pyright: ignore[reportMissingImports] # an extra
     except ImportError:
         raise Refusal("apprise is not installed; install choreoscope[apprise]") from None
     found = apprise.Apprise()

@@ -46,8 +46,9 @@ def command(
 ) -> int:
     """Receive spans, keep them, watch over workflows, alert.
 
-    OTLP over gRPC and HTTP, and Zipkin v2. Every answer of 200 means that the spans are on disk. Settings stand in choreoscope.toml; see
-    'choreoscope config show'. Listens on loopback unless told otherwise.
+    OTLP over gRPC and HTTP, and Zipkin v2. Every answer of 200 means that the spans are on disk.
+    Settings stand in choreoscope.toml; see 'choreoscope config show'. Listens on loopback unless
+    told otherwise.
     """
     from tui.configuration import configuration
     from tui.serving import serve
