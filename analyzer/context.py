@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +34,7 @@ class Context:
     pairs: pl.DataFrame  # what `flow.followed` says of the steps
     transitions: pl.DataFrame
     now_ns: int
+    arrival: Mapping[str, int] | None = None  # see `pipeline.analyze_recording`
 
     @property
     def spans(self) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -54,18 +54,21 @@ def analyze_recording(
     progress: Progress | None = None,
     declared: Declared = NOTHING,
     later_ns: int = 0,
+    arrival: Mapping[str, int] | None = None,
 ) -> Analysis:
     """All results for a recording at `as_of_ns`, or `later_ns` after its own event-time watermark.
 
     `keys`: business keys, "order.id" or "order.id=app.order_id,orderId"; "auto" accepts the
     discovered ones. `wall_ns` only keeps spans of the future from moving the watermark.
     `declared`: expectations and contracts that the recording is held against.
+    `arrival`: nanoseconds after their end that the spans of each service usually arrive, as a
+    live receiver sees it; "" stands for all others. Without it nothing is known of that.
     Raises `analyzer.stitching.keys.KeySyntaxError`.
     """
     tell = progress or (lambda _: None)
     tell("stitching")
     context, ids, suggestions, strays = build_context(
-        recording, as_of_ns, keys, wall_ns, declared, later_ns
+        recording, as_of_ns, keys, wall_ns, declared, later_ns, arrival
     )
     tell("detecting")
     conforming = Conforming.of(context, declared)
@@ -124,6 +127,7 @@ def build_context(
     wall_ns: int | None,
     declared: Declared = NOTHING,
     later_ns: int = 0,
+    arrival: Mapping[str, int] | None = None,
 ) -> tuple[Context, pl.Series, tuple[DataNote, ...], int]:
     """Stitch the recording; also the ids of the components, the suggested keys, and the number of
     ends that were not believed."""
@@ -157,6 +161,7 @@ def build_context(
         pairs=pairs,
         transitions=learn(table, pairs),
         now_ns=latest + later_ns if as_of_ns is None else as_of_ns,
+        arrival=arrival,
     )
     return context, ids, _suggestions(found), strays
 

@@ -24,6 +24,7 @@ CAUSES: tuple[str, ...] = (
     "no-known-consumer",
     "not-processed",
     "partial",
+    "partition-stalled",
     "redelivered",
     "retries",
     "retrying",

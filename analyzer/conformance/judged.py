@@ -24,6 +24,7 @@ class Verdict(IntEnum):
     UNSEEN = 6
     NO_DEADLINE = 7
     UNKNOWN = 8
+    UNRECORDED = 9
 
 
 REASONS: dict[Verdict, str] = {
@@ -33,6 +34,7 @@ REASONS: dict[Verdict, str] = {
     Verdict.UNSEEN: "never seen, and not declared as required",
     Verdict.NO_DEADLINE: "still open, and no deadline is declared",
     Verdict.UNKNOWN: "the recording does not tell",
+    Verdict.UNRECORDED: "what follows it happened: its own span was not recorded",
 }
 
 

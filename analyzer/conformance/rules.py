@@ -22,6 +22,7 @@ from analyzer.conformance.expectations import (
 from analyzer.conformance.judged import Judged, Verdict, added, filled
 from analyzer.conformance.match import NEVER, Cases, Finder
 from analyzer.duration import plural, spell
+from analyzer.expectation.bypass import went_on
 from analyzer.expectation.flow import LATE_FACTOR, LATE_FLOOR_NS, STUCK_FACTOR, STUCK_FLOOR_NS
 from analyzer.expectation.signs import match_in_time
 
@@ -216,7 +217,22 @@ def _of_absent(
         verdict[verdict == Verdict.BROKEN] = Verdict.SAMPLED
     alone = _standing_alone(bench, labels, absent, anchor, window)
     verdict[alone & (verdict == Verdict.BROKEN)] = Verdict.STANDS_ALONE
+    went = _unrecorded(bench, labels, absent & (verdict == Verdict.BROKEN), anchor)
+    verdict[went] = Verdict.UNRECORDED
     return verdict.astype(np.int64)
+
+
+def _unrecorded(bench: Bench, labels: Ints, absent: Flags, anchor: Ints) -> Flags:
+    """Cases that show what follows the absent step, and nothing else that led there."""
+    cases = np.flatnonzero(absent)
+    rows = pl.DataFrame(
+        {"absence": cases, "instance": bench.cases.instance[cases], "start": anchor[cases]}
+    )
+    frame = rows.join(pl.DataFrame({"b": labels}), how="cross")
+    found = np.zeros(bench.size, dtype=np.bool_)
+    if len(frame):
+        found[went_on(bench.finder.context, frame)["absence"].to_numpy()] = True
+    return found
 
 
 def _standing_alone(bench: Bench, labels: Ints, absent: Flags, anchor: Ints, window: int) -> Flags:

@@ -55,7 +55,7 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
         .otherwise(verdict)
     )
     grouped = pl.concat_str(kind, pl.lit(":"), "a", pl.lit(":"), "b")
-    partition = pl.concat_str(pl.lit("stalled"), "b", "partition", separator="\x1f")
+    partition = pl.concat_str(pl.lit("partition-stalled"), "b", "partition", separator="\x1f")
     together = kind.is_in(["consumer-dark", "backlog", "unconsumed-message", "broken-propagation"])
     state = (
         pl.when(verdict == "waiting")

@@ -109,8 +109,14 @@ def _unexported(context: Context, frame: pl.DataFrame) -> Ints:
     """By absence: how long the awaited service's spans may still be on their way.
 
     A service exports in batches. Where it has shown nothing since, its step may have been done;
-    where it has shown something later, this step would have been shown before that.
+    where it has shown something later, this step would have been shown before that. A live
+    receiver has seen how long that takes.
     """
+    if context.arrival is not None:
+        usual = context.arrival.get("", EXPORT_NS)
+        services = context.labels["service"].to_list()
+        waits = [context.arrival.get(name or "", usual) for name in services]
+        return np.array(waits, dtype=np.int64)[ints(frame["b"])]
     service = ints(context.spans["service"].to_physical())
     latest = np.full(int(max(service.max(initial=0), context.label_service.max(initial=0))) + 1, -1)
     np.maximum.at(latest, service, ints(context.spans["end_ns"]))

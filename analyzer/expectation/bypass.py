@@ -18,7 +18,7 @@ def without_bypassed(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     that was lost, or a send that was not instrumented, leaves what comes after it without a cause.
     """
     frame = frame.with_row_index("absence")
-    happened = pl.concat([_by_another_way(context, frame), _went_on(context, frame)])
+    happened = pl.concat([_by_another_way(context, frame), went_on(context, frame)])
     return frame.join(happened.unique(), on="absence", how="anti").drop("absence")
 
 
@@ -47,10 +47,14 @@ def _by_another_way(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     return joined.filter(other).select("absence")
 
 
-def _went_on(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
-    """Absences (column absence) in whose instance the step itself, or one that follows it sooner
-    or later, stands without a cause. Calls without their parent are no such sign: a handler that
-    died or hangs leaves just these."""
+def went_on(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Absences in whose instance the step itself, or one that follows it sooner or later, stands
+    without a cause. Calls without their parent are no such sign: a handler that died or hangs
+    leaves just these.
+
+    `frame`: columns absence (any id), instance, b (the label that is absent), start (ns, of what
+    it should have followed). Gives the column absence.
+    """
     table = context.table
     lost = context.index.missing_parent[table.row]
     consumes = np.isin(table.role, (Role.PROCESS, Role.RECEIVE))

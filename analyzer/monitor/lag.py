@@ -38,6 +38,11 @@ class Lag:
         return int(delays[len(delays) // 2]) if delays else LEAST_NS
 
     @property
+    def arrival_ns(self) -> dict[str, int]:
+        """The delay of each service, and of services not seen yet under ""."""
+        return {"": self.usual_ns} | {name: int(one) for name, one in self.by_service.items()}
+
+    @property
     def longest_ns(self) -> int:
         """The delay of the slowest service."""
         return int(max(self.by_service.values(), default=LEAST_NS))

@@ -25,6 +25,7 @@ from collectors.store.fetch import traces
 from collectors.store.follow import File, Follower
 
 SECOND = 1_000_000_000
+TOGETHER_NS = 5 * SECOND  # what arrived within it is taken as arriving at its end
 FETCH_NS = 5 * SECOND  # between two readings of the store for traces that came back
 
 
@@ -80,6 +81,7 @@ class Monitor:
         self._last_data = self._last_look = clock()
         self._returning: set[tuple[int, int]] = set()
         self._fetched = 0
+        self._arrivals: list[int] = []  # of what this look takes in; 0 where it is not known
         self._rate = 0.0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -136,10 +138,13 @@ class Monitor:
 
     def _parts(self) -> Iterable[Part]:
         decoder = Decoder(self._ledger, "store")
+        self._arrivals = []
         for item in self.follower.poll():
             if isinstance(item, File):
+                self._arrivals.append(0)
                 yield as_part(read([item.path]))
             else:
+                self._arrivals.append(item.time_ns)
                 self._requests += 1
                 yield from decoder.add([item.request])
         yield from decoder.finish()
@@ -152,7 +157,7 @@ class Monitor:
         self._spans += count
         if count:
             self._last_data = now
-            self.lag.learn(parts, now)
+            self._learn_lag(parts)
             self._returning |= self.working.returning(parts)
         if self._returning and now - self._fetched >= FETCH_NS:
             parts = [*parts, *traces(self._store, self._returning)]
@@ -161,12 +166,19 @@ class Monitor:
         if parts:
             self.working.add(parts)
 
+    def _learn_lag(self, parts: Sequence[Part]) -> None:
+        """What lay in the store for long, as after a restart, says nothing of how it came."""
+        latest = max(self._arrivals, default=0)
+        if latest - min(self._arrivals, default=0) <= TOGETHER_NS:
+            self.lag.learn(parts, latest)
+
     def _analysis(self, now: int) -> Analysis:
         return analyze_recording(
             self.working.recording,
-            as_of_ns=now - min(self.lag.longest_ns, 5 * SECOND),
+            as_of_ns=now,
             keys=self.settings.keys,
             wall_ns=now,
+            arrival=self.lag.arrival_ns,
         )
 
     def _tell(self, analysis: Analysis, now: int) -> None:

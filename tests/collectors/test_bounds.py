@@ -8,11 +8,12 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined]
 
-LIMIT = 250  # MB of resident memory; importing polars and pyarrow takes a hundred
+LIMIT = 160  # MB of resident memory beside what the libraries take: the longest line is 128
 IDS = b"\x0a\x10" + bytes(15) + b"\x01\x12\x08" + bytes(7) + b"\x01"
 PROGRAM = """
 import json, pathlib, sys
@@ -75,19 +76,27 @@ CASES = {
 }
 
 
+def measured(path: Path) -> dict[str, Any]:
+    """What reading it took, in a process of its own."""
+    program = [sys.executable, "-c", PROGRAM, str(path)]
+    found: dict[str, Any] = json.loads(subprocess.check_output(program, text=True))
+    return found
+
+
+@pytest.fixture(scope="module")
+def least(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """MB that reading one span takes; the libraries' own threads differ from machine to machine."""
+    path = tmp_path_factory.mktemp("least") / "x"
+    path.write_bytes(request(field(0x12, IDS)))
+    return float(measured(path)["peak"])
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 @pytest.mark.parametrize("case", CASES)
-def test_memory_stays_small_and_the_rest_is_told(tmp_path: Path, case: str) -> None:
+def test_memory_stays_small_and_the_rest_is_told(tmp_path: Path, least: float, case: str) -> None:
     (tmp_path / "x").write_bytes(CASES[case]())
-    found = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(tmp_path / "x")],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
-    assert found["peak"] < LIMIT
+    found = measured(tmp_path / "x")
+    assert found["peak"] - least < LIMIT
     if found["spans"]:
         assert found["told"] or found["quality"] != [0]
     elif case not in ("blank lines", "zeros", "empty scopes"):  # nothing was lost there

@@ -70,7 +70,7 @@ def test_a_crash_at_any_step_changes_nothing(tmp_path: Path, step: int) -> None:
 def test_a_reader_sees_each_span_once_while_compaction_runs(tmp_path: Path) -> None:
     """Reading all the while: never a span less than was acknowledged before, never one twice."""
     done = threading.Event()
-    acknowledged = -1
+    acknowledged, reads = -1, 0
 
     def write() -> None:
         nonlocal acknowledged
@@ -84,7 +84,6 @@ def test_a_reader_sees_each_span_once_while_compaction_runs(tmp_path: Path) -> N
 
     writer = threading.Thread(target=write)
     writer.start()
-    reads = 0
     while not done.is_set():
         if acknowledged < 0:
             continue
