@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,31 +103,50 @@ def _check_words(path: str, entries: Iterable[Entry]) -> None:
                 raise Stop(Exit.USAGE, escape(said))
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An analysis held against a baseline."""
+
+    told: Analysis  # what is reported: known findings are notes
+    left: Analysis  # what the gates see: without them
+    known: Mapping[Finding, str] | None  # those notes, and why they are; None without a baseline
+
+
 def accepted(
     analysis: Analysis, entries: tuple[Entry, ...] | None, *, whole: bool = True
-) -> tuple[Analysis, Analysis]:
-    """(what is reported: known findings as notes; what the gates see: without them).
+) -> Accepted:
+    """The analysis held against the entries.
 
     What the baseline says is told on stderr. `whole`: no instance was filtered out, so that an
     entry that speaks of nothing is of no use.
     """
     if entries is None:
-        return analysis, analysis
+        return Accepted(analysis, analysis, None)
     from analyzer.comparison.known import judged
 
     verdicts = judged(analysis.findings, entries, day(analysis), analysis.instances.height)
     _tell(verdicts, whole)
-    known = {id(finding) for finding, _ in verdicts.known}
-    told = [_as_note(one) if id(one) in known else one for one in analysis.findings]
+    reasons = {id(finding): _reason(entry) for finding, entry in verdicts.known}
+    notes = {id(one): _as_note(one) for one in analysis.findings if id(one) in reasons}
+    told = [notes.get(id(one), one) for one in analysis.findings]
     told.sort(key=lambda one: one.sort_key)
-    left = tuple(one for one in analysis.findings if id(one) not in known)
-    return replace(analysis, findings=tuple(told)), replace(analysis, findings=left)
+    left = tuple(one for one in analysis.findings if id(one) not in reasons)
+    return Accepted(
+        replace(analysis, findings=tuple(told)),
+        replace(analysis, findings=left),
+        {notes[one]: reason for one, reason in reasons.items()},
+    )
 
 
 def _as_note(finding: Finding) -> Finding:
     from analyzer.finding import Severity
 
     return replace(finding, severity=Severity.NOTE)
+
+
+def _reason(entry: Entry) -> str:
+    owner = f", owner {entry.owner}" if entry.owner else ""
+    return entry.reason + owner + (f", until {entry.expires}" if entry.expires else "")
 
 
 def day(analysis: Analysis) -> date:

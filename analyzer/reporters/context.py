@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analyzer.analysis import Analysis
 from analyzer.codes import trace_codes, words
 from analyzer.escape import escape
-from analyzer.finding import Severity
+from analyzer.finding import Finding, Severity
 from analyzer.reporters.section import Section
 from analyzer.reporters.style import Style
 from analyzer.reporters.units import count
@@ -30,6 +31,7 @@ class Context:
     allow_empty: bool = False
     anchor: str | None = None  # the file that annotations point at: expectations, configuration
     sections: tuple[Section, ...] = ()  # conformance, comparison
+    known: Mapping[Finding, str] | None = None  # findings of a baseline, and why; None without one
 
     @staticmethod
     def traces(analysis: Analysis) -> int:

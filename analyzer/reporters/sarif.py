@@ -31,7 +31,10 @@ def render(analysis: Analysis, context: Context) -> str:
         "automationDetails": {"id": "choreoscope/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(analysis, context, len(found))],
-        "results": [_result(fault, index[fault.kind], location) for fault in found[:MOST]],
+        "results": [
+            _result(fault, index[fault.kind], location) | _standing(fault, context)
+            for fault in found[:MOST]
+        ],
     }
     return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
@@ -99,6 +102,26 @@ def _result(fault: Fault, index: int, location: dict[str, str]) -> dict[str, Any
             "choreoscope/v1": fault.fingerprint,
         },
         "properties": _properties(fault),
+    }
+
+
+def _standing(fault: Fault, context: Context) -> dict[str, Any]:
+    """Against the baseline, where there is one: what is accepted is marked, never left out."""
+    if context.known is None:
+        return {}
+    reasons = [context.known.get(finding) for finding in fault.findings]
+    said = list(dict.fromkeys(reason for reason in reasons if reason is not None))
+    if None in reasons:  # also where others at this place are known
+        return {"baselineState": "new" if not said else "updated"}
+    return {
+        "baselineState": "unchanged",
+        "suppressions": [
+            {
+                "kind": "external",
+                "status": "accepted",
+                "justification": escape(prose("; ".join(said), 1000), Target.SARIF),
+            }
+        ],
     }
 
 

@@ -240,6 +240,24 @@ def test_sarif_counts_instances_and_names_some() -> None:
     assert place["fullyQualifiedName"] == "order / payments / process orders.placed"
 
 
+def test_sarif_marks_what_a_baseline_knows() -> None:
+    """Suppressed results are there, with the reason; a place with something new is not one."""
+    analysis = shop()
+    stuck = next(one for one in analysis.findings if one.kind == "stuck")  # one of two there
+    everything = Context(known=dict.fromkeys(analysis.findings, "ticket 12, owner team-a"))
+    run = sarif_run(analysis, everything)
+    for result in run["results"]:
+        [suppression] = result["suppressions"]
+        assert suppression["justification"] == "ticket 12, owner team-a"
+        assert result["baselineState"] == "unchanged"
+    run = sarif_run(analysis, Context(known={stuck: "ticket 12"}))
+    states = {one["ruleId"]: one["baselineState"] for one in run["results"]}
+    assert states.pop("stuck") == "updated"
+    assert set(states.values()) == {"new"}
+    assert not any("suppressions" in result for result in run["results"])
+    assert "baselineState" not in sarif_run(analysis)["results"][0]
+
+
 @names
 def test_sarif_messages_hold_no_placeholder_and_no_link(name: str) -> None:
     """Sections 3.11.5 and 3.11.6: what a consumer makes of the text is what was said."""

@@ -121,6 +121,15 @@ def test_known_findings_fail_nothing_and_are_told_as_notes(run: Run, baseline: P
     assert run("analyze", "x", "--baseline", str(baseline), "--fail-on", "cycle").code == 0
 
 
+def test_code_scanning_sees_known_findings_as_suppressed(run: Run, baseline: Path) -> None:
+    entries(baseline, "{kind: stuck, reason: ticket 12, owner: team-a, expires: 2099-01-01}")
+    result = run("analyze", "x", "--baseline", str(baseline), "--format", "sarif")
+    found = {one["ruleId"]: one for one in json.loads(result.out)["runs"][0]["results"]}
+    [suppression] = found.pop("stuck")["suppressions"]
+    assert suppression["justification"] == "ticket 12, owner team-a, until 2099-01-01"
+    assert {one["baselineState"] for one in found.values()} == {"new"}
+
+
 def test_what_is_not_known_fails(run: Run, baseline: Path) -> None:
     entries(baseline, "{kind: stuck, reason: ticket 12}")
     result = run("analyze", "x", "--baseline", str(baseline))

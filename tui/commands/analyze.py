@@ -13,7 +13,7 @@ from tui.declare import contract_options, expect_option, nothing_judged
 from tui.exits import verdict
 from tui.fail_on import FailOn, parse_fail_on
 from tui.gates import METRICS, Threshold, measure, parse_threshold
-from tui.known import accepted, baseline_options, read_baseline, update
+from tui.known import Accepted, accepted, baseline_options, read_baseline, update
 from tui.load import Request, load, nothing_there, report_damage, source_options, where_option
 from tui.outputs import FORMATS, Output, plan, write
 from tui.terminal import note, style_for
@@ -110,14 +110,14 @@ def command(
     )
     whole = load(request)
     analysis = _narrowed(whole, where)
-    told, open_ = accepted(analysis, entries, whole=not where)
-    _report(planned, told, whole, request, gate.reported_level(open_))
+    held = accepted(analysis, entries, whole=not where)
+    _report(planned, held, whole, request, gate.reported_level(held.left))
     damaged = report_damage(whole)
     nothing = nothing_there(whole, request, analysis.instances.height if where else None)
     nothing = nothing_judged(whole, allow_empty) or nothing
     if baseline is not None and update_baseline:
         return _updated(baseline, analysis, entries, damaged or nothing)
-    failed = _gate(open_, gate, analysis, limits)
+    failed = _gate(held.left, gate, analysis, limits)
     return verdict(gate_failed=failed, damaged=damaged, nothing=nothing)
 
 
@@ -139,7 +139,7 @@ def _narrowed(whole: Analysis, where: str) -> Analysis:
 
 
 def _report(
-    planned: tuple[Output, ...], analysis: Analysis, whole: Analysis, request: Request, fail_on: str
+    planned: tuple[Output, ...], held: Accepted, whole: Analysis, request: Request, fail_on: str
 ) -> None:
     """Every report is made before the first is written: a crash leaves no half of a set."""
     from analyzer.reporters.context import Context
@@ -158,8 +158,9 @@ def _report(
             request.allow_empty,
             anchor=request.expect,
             sections=_sections(whole),
+            known=held.known,
         )
-        made.append((output.path, reporters[output.format].render(analysis, context)))
+        made.append((output.path, reporters[output.format].render(held.told, context)))
     for path, content in made:
         write(path, content)
 
