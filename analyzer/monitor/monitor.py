@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,19 +14,12 @@ from analyzer.alerts.outbox import Outbox
 from analyzer.analysis import Analysis
 from analyzer.finding import Severity
 from analyzer.monitor.lag import Lag
+from analyzer.monitor.source import Source, StoreSource, Taken
 from analyzer.monitor.working_set import Left, Limits, WorkingSet
 from analyzer.pipeline import analyze_recording
-from collectors import read
-from collectors.assemble import as_part
-from collectors.canonical import Part
-from collectors.ledger import Ledger
-from collectors.store.decoding import Decoder
-from collectors.store.fetch import traces
-from collectors.store.follow import File, Follower
 
 SECOND = 1_000_000_000
-TOGETHER_NS = 5 * SECOND  # what arrived within it is taken as arriving at its end
-FETCH_NS = 5 * SECOND  # between two readings of the store for traces that came back
+FETCH_NS = 5 * SECOND  # between two readings of the source for traces that came back
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +50,31 @@ class Look:
     behind_s: float  # how long the last look took
     damaged: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    more: bool = False  # not all that is there is in it yet
 
 
 class Monitor:
-    """Follows a store. `look` is one step; `run` takes one each second until it is stopped."""
+    """Follows a store, or another source. `look` is one step; `run` takes one each second until
+    it is stopped."""
 
     def __init__(
         self,
-        store: Path,
+        source: Path | Source,
         settings: Settings,
         outbox: Outbox,
         *,
         after: int = 0,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.settings, self._store, self._outbox, self._clock = settings, store, outbox, clock
+        self.settings, self._outbox, self._clock = settings, outbox, clock
+        self.source: Source = StoreSource(source, after) if isinstance(source, Path) else source
         self.working = WorkingSet(settings.limits)
-        self.follower = Follower(store, after)
         self.lag = Lag()
-        self._ledger = Ledger()
         self._alerts = outbox.alerts()
-        self._requests = self._spans = 0
+        self._spans = 0
         self._last_data = self._last_look = clock()
         self._returning: set[tuple[int, int]] = set()
         self._fetched = 0
-        self._arrivals: list[int] = []  # of what this look takes in; 0 where it is not known
         self._rate = 0.0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -91,24 +84,26 @@ class Monitor:
         """Take in what has come, judge, tell. The same for any split of the input into looks."""
         begin = time.monotonic()
         now = self._clock()
-        parts = list(self._parts())
-        self._take(parts, now)
+        taken = self.source.poll()
+        self._take(taken, now)
         analysis = self._analysis(now)
         self.working.retire(analysis, now)
-        self._tell(analysis, now)
+        if not taken.more:  # of a half nothing is told: the other one may be what is missed
+            self._tell(analysis, now)
         found = Look(
             generation=self.current.generation + 1 if self.current else 1,
             at_ns=now,
             analysis=analysis,
             alerts=dict(self._alerts),
             left=replace(self.working.left, finished=dict(self.working.left.finished)),
-            requests=self._requests,
+            requests=self.source.requests,
             spans=self._spans,
             spans_per_s=self._rate,
             lag_ns=self.lag.longest_ns,
             behind_s=time.monotonic() - begin,
-            damaged=self.follower.damaged,
-            rejected=dict(self._ledger.rejected),
+            damaged=self.source.damaged,
+            rejected=dict(self.source.rejected),
+            more=taken.more,
         )
         with self._changed:
             self.current = found
@@ -130,26 +125,15 @@ class Monitor:
             begin = time.monotonic()
             self.look()
             took = time.monotonic() - begin
-            self._stopping.wait(max(every_s - took, min(took, every_s)))
+            if self.current is None or not self.current.more:
+                self._stopping.wait(max(every_s - took, min(took, every_s)))
 
     def stop(self) -> None:
         """End after the present look."""
         self._stopping.set()
 
-    def _parts(self) -> Iterable[Part]:
-        decoder = Decoder(self._ledger, "store")
-        self._arrivals = []
-        for item in self.follower.poll():
-            if isinstance(item, File):
-                self._arrivals.append(0)
-                yield as_part(read([item.path]))
-            else:
-                self._arrivals.append(item.time_ns)
-                self._requests += 1
-                yield from decoder.add([item.request])
-        yield from decoder.finish()
-
-    def _take(self, parts: Sequence[Part], now: int) -> None:
+    def _take(self, taken: Taken, now: int) -> None:
+        parts = taken.parts
         count = sum(len(part.spans) for part in parts)
         passed = max((now - self._last_look) / SECOND, 0.1)
         self._rate = 0.7 * self._rate + 0.3 * count / passed
@@ -157,20 +141,15 @@ class Monitor:
         self._spans += count
         if count:
             self._last_data = now
-            self._learn_lag(parts)
+            if taken.arrived_ns is not None:
+                self.lag.learn(parts, taken.arrived_ns)
             self._returning |= self.working.returning(parts)
         if self._returning and now - self._fetched >= FETCH_NS:
-            parts = [*parts, *traces(self._store, self._returning)]
+            parts = [*parts, *self.source.fetch(self._returning)]
             self.working.back(self._returning)
             self._returning, self._fetched = set(), now
         if parts:
             self.working.add(parts)
-
-    def _learn_lag(self, parts: Sequence[Part]) -> None:
-        """What lay in the store for long, as after a restart, says nothing of how it came."""
-        latest = max(self._arrivals, default=0)
-        if latest - min(self._arrivals, default=0) <= TOGETHER_NS:
-            self.lag.learn(parts, latest)
 
     def _analysis(self, now: int) -> Analysis:
         return analyze_recording(

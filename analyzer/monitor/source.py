@@ -1,0 +1,108 @@
+"""Where a monitor's spans come from: a store that is followed, or whatever else gives parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from collectors import read
+from collectors.assemble import as_part
+from collectors.canonical import Part
+from collectors.ledger import Ledger
+from collectors.store.decoding import Decoder
+from collectors.store.fetch import traces
+from collectors.store.follow import File, Follower
+
+SECOND = 1_000_000_000
+TOGETHER_NS = 5 * SECOND  # what arrived within it is taken as arriving at its end
+AT_ONCE = 500_000  # spans taken in before the next look, as far as whole requests allow
+
+Traces = Set[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What has come since the last time."""
+
+    parts: list[Part] = field(default_factory=list)
+    arrived_ns: int | None = None  # None: it lay there for long, which says nothing of its delay
+    more: bool = False  # there is more already
+
+
+class Source(Protocol):
+    """Gives each span once, whole requests at a time; used by one thread."""
+
+    @property
+    def requests(self) -> int:
+        """Requests, lines or files given since the start."""
+        ...
+
+    @property
+    def damaged(self) -> int:
+        """Stretches that could not be read."""
+        ...
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Spans and requests that could not be used, by reason."""
+        ...
+
+    def poll(self) -> Taken:
+        """What has come since the last call."""
+        ...
+
+    def fetch(self, wanted: Traces) -> list[Part]:
+        """Everything there is of traces that were let go; [] where nothing was kept."""
+        ...
+
+
+class StoreSource:
+    """Follows a store, also while another process writes it. Raises StoreError."""
+
+    def __init__(self, folder: Path, after: int = 0) -> None:
+        self.follower = Follower(folder, after)
+        self.requests = 0
+        self._folder, self._ledger = folder, Ledger()
+
+    @property
+    def damaged(self) -> int:
+        """Damaged stretches of the log."""
+        return self.follower.damaged
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """By reason."""
+        return self._ledger.rejected
+
+    def poll(self) -> Taken:
+        """What was stored since the last call, as much as is taken `AT_ONCE`."""
+        decoder = Decoder(self._ledger, "store")
+        parts: list[Part] = []
+        arrivals: list[int] = []
+        more = False
+        for item in self.follower.poll():
+            if isinstance(item, File):
+                arrivals.append(0)
+                parts.append(as_part(read([item.path])))
+            else:
+                arrivals.append(item.time_ns)
+                self.requests += 1
+                parts += decoder.add([item.request])
+            more = sum(len(part.spans) for part in parts) >= AT_ONCE
+            if more:  # the follower goes on where it was
+                break
+        parts += decoder.finish()
+        latest = max(arrivals, default=0)
+        together = latest - min(arrivals, default=0) <= TOGETHER_NS
+        return Taken(parts, latest if latest and together else None, more)
+
+    def fetch(self, wanted: Traces) -> list[Part]:
+        """From the whole store."""
+        return traces(self._folder, wanted)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.follower.close()
