@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,17 @@ VERSION = {b"choreoscope.schema": b"1"}
 MAX_BYTES = 2 << 30  # of a file that has to be held in memory
 
 
-def write_parquet(recording: Recording, path: str | Path) -> None:
-    """Write one Parquet file (zstd, page checksums); `read` gives back the same frames."""
+def write_parquet(
+    recording: Recording, path: str | Path, about: Mapping[bytes, bytes] | None = None
+) -> None:
+    """Write one Parquet file (zstd, page checksums); `read` gives back the same frames.
+
+    `about`: metadata of the file, beside the schema's version.
+    """
     import pyarrow.parquet as pq
 
     pq.write_table(
-        _table(recording),
+        _table(recording).replace_schema_metadata({**VERSION, **(about or {})}),
         os.fspath(path),
         row_group_size=ROWS,
         compression="zstd",

@@ -8,7 +8,7 @@ manifest; then the segments are removed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from collectors.assemble import assemble
@@ -75,24 +75,25 @@ def _compact(layout: Layout, segments: Sequence[Path], files: Files) -> Compacte
     recording = assemble(parts, ledger.intake(()))
     target = layout.parquet / f"{covered.first:020d}.parquet"
     draft = target.with_suffix(".tmp")
-    write_parquet(recording, draft)
-    draft.chmod(0o600)
-    files.sync_path(draft)
-    for name, data in covered.quarantined:
-        files.publish(layout.quarantine / name, data)
-    files.rename(draft, target)
     entry = Compacted(
         file=target.name,
         first=covered.first,
         last=max(covered.last, int(segments[-1].stem)),
         requests=covered.requests,
         spans=len(recording.spans),
-        bytes=target.stat().st_size,
+        bytes=0,
         from_ns=covered.from_ns,
         until_ns=covered.until_ns,
         rejected=dict(ledger.intake(()).rejected),
         damaged=covered.damaged,
     )
+    write_parquet(recording, draft, manifest.about(entry))
+    draft.chmod(0o600)
+    files.sync_path(draft)
+    for name, data in covered.quarantined:
+        files.publish(layout.quarantine / name, data)
+    files.rename(draft, target)
+    entry = replace(entry, bytes=target.stat().st_size)
     manifest.publish(layout, manifest.load(layout).with_entry(entry), files)
     for segment in segments:
         files.remove(segment)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 
 from collectors.store.files import Files
 from collectors.store.layout import VERSION, Layout, StoreError
+
+ENTRY = b"choreoscope.store.entry"  # metadata of a Parquet file
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,37 @@ def load(layout: Layout) -> Manifest:
     except (OSError, msgspec.MsgspecError) as error:
         raise StoreError(
             f"{layout.manifest} cannot be read: {error}; "
-            "move it away, and `store verify` makes it anew from the Parquet files"
+            "`choreoscope store repair` makes it anew from the Parquet files"
         ) from error
+
+
+def about(entry: Compacted) -> dict[bytes, bytes]:
+    """The entry as metadata of its file, so that a lost manifest can be made anew."""
+    return {ENTRY: msgspec.json.encode(entry)}
+
+
+def from_files(layout: Layout) -> Manifest:
+    """The manifest as the Parquet files tell it: what retention has removed is not known.
+
+    Raises StoreError where a file cannot be read.
+    """
+    entries = [entry_of(path) for path in sorted(layout.parquet.glob("*.parquet"))]
+    return Manifest(compacted=tuple(entries))
+
+
+def entry_of(path: Path) -> Compacted:
+    """What a Parquet file says of itself. Raises StoreError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        told = (pq.read_schema(path).metadata or {})[ENTRY]
+        found = msgspec.json.decode(told, type=Compacted)
+    except KeyError:
+        raise StoreError(f"{path} does not say which requests it holds") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    return replace(found, file=path.name, bytes=path.stat().st_size)
 
 
 def publish(layout: Layout, manifest: Manifest, files: Files) -> None:
