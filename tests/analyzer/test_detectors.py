@@ -9,7 +9,19 @@ import pytest
 
 from analyzer.analysis import Analysis
 from analyzer.finding import Severity
-from tests.support.spans import DAY, HOUR, MINUTE, Ref, Tape, kinds, of_kind, state_of
+from analyzer.pipeline import analyze_recording
+from tests.support.spans import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    T0_NS,
+    Ref,
+    Tape,
+    kinds,
+    of_kind,
+    state_of,
+)
 
 ALARMS = {
     "stuck",
@@ -678,6 +690,23 @@ def test_the_clock_is_that_of_the_events_unless_the_user_says_otherwise() -> Non
     assert state_of(tape.analyze(), sent) == "waiting"
     later = 1_700_000_000_000_000_000 + int(HOUR * 1e9)
     assert state_of(tape.analyze(as_of_ns=later), sent) == "stuck"
+
+
+def test_a_service_whose_spans_usually_arrive_late_is_waited_for() -> None:
+    """As long as its own take, whatever those of the others do."""
+    tape = Tape()
+    for number in range(40):
+        order(tape, number * 10)
+    sent = order(tape, 400, None)
+    recording, slow = tape.recording(), {"": SECOND // 5, "stock": 30 * SECOND}
+
+    def state(seconds: int, arrival: dict[str, int]) -> str:
+        now = T0_NS + (400 + seconds) * SECOND
+        return state_of(analyze_recording(recording, as_of_ns=now, arrival=arrival), sent)
+
+    assert state(20, {"": SECOND // 5, "shop": 30 * SECOND}) == "stuck"
+    assert state(20, slow) == "waiting"
+    assert state(50, slow) == "stuck"
 
 
 def test_minutes_between_healthy_steps_are_no_alarm() -> None:
