@@ -1,0 +1,91 @@
+"""What every page is to the app: a widget that is shown snapshots, and gives text and frames away.
+
+To add a page: a class `Page` in `tui/dashboard/screens/<id>.py` (most are a `TablePage`), and a
+line in `registry.PAGES`. The app mounts it at its first visit, calls `show` with the snapshot of
+the tiles (never while the list is paused), and forwards copy, export and open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.message import Message
+
+from analyzer.reporters.style import DEFAULT, Style
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tui.dashboard.feed import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One line of the copy menu: what it is, and the text."""
+
+    title: str
+    text: str
+
+
+class Page(Vertical):
+    """A tab's content. Everything here runs on the event loop: long work goes into a worker."""
+
+    TITLE: ClassVar[str] = ""
+    drawing: Style = DEFAULT  # glyphs; set by the app before the page is composed
+    snapshot: Snapshot | None = None  # what is shown: export and copy are of this one
+
+    @dataclass
+    class OpenInstance(Message):
+        """Show the Instance screen of that id."""
+
+        identifier: str
+
+    @dataclass
+    class GoTo(Message):
+        """Go to another page, with that filter (e.g. the instances of a finding)."""
+
+        page: str
+        query: str = ""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show that snapshot: keep it, and put it on the screen (soon, where a worker is at it)."""
+        self.snapshot = snapshot
+
+    def focus_first(self) -> None:
+        """Take the focus: the page was just opened."""
+
+    @classmethod
+    def badge(cls, snapshot: Snapshot) -> int | None:
+        """The number on the tab, where there is one. Cheap: called for each snapshot."""
+        return None
+
+    @property
+    def query(self) -> str:
+        """The filter, for the history; "" where the page has none."""
+        return ""
+
+    def search(self, query: str) -> None:
+        """Set the filter."""
+
+    @property
+    def place(self) -> str | None:
+        """The key that the cursor is on, for the history."""
+        return None
+
+    def return_to(self, place: str) -> None:
+        """Put the cursor back on that key, if it is still there."""
+
+    def copies(self) -> Sequence[Copy]:
+        """What can be copied here and now, the likeliest first."""
+        return ()
+
+    def export(self) -> pl.DataFrame | None:
+        """What is shown, all of it, filtered and sorted; None where there is nothing to export."""
+        return None
+
+    def trace_id(self) -> str | None:
+        """The trace under the cursor, to be opened elsewhere."""
+        return None
