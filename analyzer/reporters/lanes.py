@@ -160,7 +160,8 @@ def row_of(node: object, data: dict[str, Any], instance: Instance, style: Style)
     operation = escape(data.get("operation", "?"))
     service = escape(data.get("service", "?"))
     if data.get("expected"):
-        late = instance.analysis.as_of_ns - _deadline(data, instance)
+        due = own_deadline(data, instance)
+        late = 0 if due is None else instance.analysis.as_of_ns - due
         took = f"+{duration(late)}" if late > 0 else ""
         return Row(node, style.pick(("◌", "o")), operation, service, took, None, None, absent=True)
     error = bool(data.get("error"))
@@ -169,13 +170,16 @@ def row_of(node: object, data: dict[str, Any], instance: Instance, style: Style)
     return Row(node, glyph, operation, service, took, data["start_ns"], data["end_ns"], error)
 
 
-def _deadline(data: dict[str, Any], instance: Instance) -> int:
-    """The instance's own where it waits for that step: a finding of a group has the first one."""
+def own_deadline(data: dict[str, Any], instance: Instance) -> int | None:
+    """When an absent step (node of `forward`) was due; None where nobody knows.
+
+    The instance's own where it waits for that step: a finding of a group has the first one.
+    """
     fields = instance.fields
     own = fields["deadline_ns"]
     if isinstance(own, int) and fields["waiting_service"] == data.get("service"):
         return own
-    due: int = data.get("deadline_ns", 2**63)
+    due: int | None = data.get("deadline_ns")
     return due
 
 

@@ -1,4 +1,4 @@
-"""`choreoscope schema`: the JSON Schema of the JSON report, and of the expectations file."""
+"""`choreoscope schema`: the JSON Schemas of the report, of one instance, of the expectations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Example:
   choreoscope schema > report-schema.json
   choreoscope schema expectations > expectations-schema.json
 """
-KINDS = ("report", "expectations")
+KINDS = ("report", "instance", "expectations")
 
 
 @click.command("schema", epilog=EPILOG)
@@ -21,12 +21,13 @@ KINDS = ("report", "expectations")
 def command(kind: str) -> int:
     """Print a JSON Schema: of reports, or of expectations.
 
-    It is a JSON Schema 2020-12 of what `analyze --format json` prints, or of what `analyze
-    --expect` reads. Fields may join within a version; none is renamed or removed.
+    It is a JSON Schema 2020-12 of what `analyze --format json` prints, of what `show --format json`
+    prints, or of what `analyze --expect` reads. Fields may join within a version; none is renamed
+    or removed.
     """
     if kind not in KINDS:
         raise click.UsageError(f"no schema of {kind[:60]!r}; there are {', '.join(KINDS)}")
-    emit(schema_text() if kind == "report" else expectations_schema())
+    emit(expectations_schema() if kind == "expectations" else schema_text(kind))
     return 0
 
 
@@ -38,6 +39,6 @@ def expectations_schema() -> str:
     return json_text(schema(), indent=2) + "\n"
 
 
-def schema_text() -> str:
-    """The schema as it is shipped."""
-    return files("tui").joinpath("report-schema.json").read_text(encoding="utf-8")
+def schema_text(kind: str = "report") -> str:
+    """The schema of a report, or of an instance, as it is shipped."""
+    return files("tui").joinpath(f"{kind}-schema.json").read_text(encoding="utf-8")
