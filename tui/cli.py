@@ -34,6 +34,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("diff", "tui.commands.diff", "Say what changed between two runs: new, gone, different."),
     Entry("serve", "tui.commands.serve", "Receive spans, keep them, watch over workflows, alert."),
     Entry("store", "tui.commands.store", "Look after what 'serve' keeps."),
+    Entry("alert", "tui.commands.alert", "Test alert targets; silence alerts; see what was told."),
     Entry("config", "tui.commands.config", "Show the settings, and where each comes from."),
     Entry("simulate", "tui.commands.simulate", "Write labelled traces of a system, with faults."),
     Entry("learn", "tui.commands.learn", "Write what is expected of the workflows, to be edited."),

@@ -58,7 +58,7 @@ def endpoints(found: Configuration) -> Endpoints:
         grpc=_port(found["serve.grpc"]),
         http=_port(found["serve.http"]),
         zipkin=_port(found["serve.zipkin"]),
-        token=_secret(found["serve.token"]),
+        token=secret(found["serve.token"]),
         hosts=frozenset(found["serve.hosts"]),
         tls=tls,
     )
@@ -68,7 +68,8 @@ def _port(number: int) -> int | None:
     return None if number < 0 else number
 
 
-def _secret(text: str) -> str:
+def secret(text: str) -> str:
+    """A setting with its reference looked up. Raises Stop."""
     from analyzer.alerts.targets.base import TargetError, resolved
 
     try:

@@ -10,7 +10,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -161,6 +161,14 @@ class Outbox:
                 "insert or replace into silences values (?, ?)",
                 (silence.id, msgspec.json.encode(silence)),
             )
+
+    def unsilence(self, name: str, now_ns: int) -> bool:
+        """End a silence; it stays in the list. False where none of that id is in force."""
+        for found in self.silences():
+            if found.id == name and found.until_ns > now_ns:
+                self.silence(replace(found, until_ns=now_ns))
+                return True
+        return False
 
     def log(self, most: int = 200) -> list[Outcome]:
         """The latest deliveries, newest first."""

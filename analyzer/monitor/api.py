@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from analyzer.alerts.outbox import Outbox
-from analyzer.alerts.silences import FIELDS, Silence
+from analyzer.alerts.silences import silence_for
 from analyzer.monitor.metrics import openmetrics
 from analyzer.monitor.monitor import Look, Monitor
 from collectors.receivers.refusals import Refused, Why
@@ -36,6 +36,7 @@ def routes(monitor: Monitor, outbox: Outbox) -> Routes:
         ("GET", "/api/v1/services"): _of_look(monitor, _services),
         ("GET", "/api/v1/alerts"): _alerts(monitor, outbox),
         ("POST", "/api/v1/silences"): _silence(outbox),
+        ("DELETE", "/api/v1/silences"): _unsilence(outbox),
     }
 
 
@@ -179,23 +180,24 @@ def _silence(outbox: Outbox) -> Handler:
             wanted = msgspec.json.decode(await call.body(), type=_Wanted)
         except msgspec.DecodeError as error:
             raise Refused(Why.MALFORMED, str(error)) from error
-        unknown = sorted(set(wanted.match) - set(FIELDS))
-        if unknown or not wanted.match or wanted.seconds <= 0 or not wanted.reason:
-            raise Refused(
-                Why.MALFORMED,
-                f"match needs at least one of {', '.join(FIELDS)}; seconds and reason too",
+        try:
+            silence = silence_for(
+                wanted.match, wanted.seconds, wanted.by, wanted.reason, time.time_ns()
             )
-        now = time.time_ns()
-        silence = Silence(
-            id=f"{now:x}",
-            match=tuple(sorted(wanted.match.items())),
-            until_ns=now + wanted.seconds * 1_000_000_000,
-            by=wanted.by,
-            reason=wanted.reason,
-            from_ns=now,
-        )
+        except ValueError as error:
+            raise Refused(Why.MALFORMED, str(error)) from error
         outbox.silence(silence)
         return Answer(201, msgspec.json.encode(silence))
+
+    return handler
+
+
+def _unsilence(outbox: Outbox) -> Handler:
+    async def handler(call: Call) -> Answer:
+        name = call.query.get("id", "")
+        if not outbox.unsilence(name, time.time_ns()):
+            raise Refused(Why.UNKNOWN_PATH, f"no silence {name[:40]!r} is in force")
+        return Answer(200, msgspec.json.encode({"id": name}))
 
     return handler
 
