@@ -12,6 +12,7 @@ from analyzer.alerts.engine import Alert, Timing, step
 from analyzer.alerts.incident import Incident, incidents
 from analyzer.alerts.outbox import Outbox
 from analyzer.analysis import Analysis
+from analyzer.conformance.declared import NOTHING, Declared
 from analyzer.finding import Severity
 from analyzer.monitor.lag import Lag
 from analyzer.monitor.source import Source, StoreSource, Taken
@@ -32,6 +33,7 @@ class Settings:
     least: Severity = Severity.WARNING
     targets: tuple[str, ...] = ()  # names
     silent_after_ns: int = 0  # alert where no data came for so long; 0 = never
+    declared: Declared = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Monitor:
         parts = taken.parts
         count = sum(len(part.spans) for part in parts)
         passed = max((now - self._last_look) / SECOND, 0.1)
-        self._rate = 0.7 * self._rate + 0.3 * count / passed
+        if self.current is not None and not self.current.more:  # a backlog has no rate
+            self._rate = 0.7 * self._rate + 0.3 * count / passed
         self._last_look = now
         self._spans += count
         if count:
@@ -158,6 +161,7 @@ class Monitor:
             keys=self.settings.keys,
             wall_ns=now,
             arrival=self.lag.arrival_ns,
+            declared=self.settings.declared,
         )
 
     def _tell(self, analysis: Analysis, now: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,8 +54,8 @@ class Source(Protocol):
         """What has come since the last call."""
         ...
 
-    def fetch(self, wanted: Traces) -> list[Part]:
-        """Everything there is of traces that were let go; [] where nothing was kept."""
+    def fetch(self, wanted: Traces) -> Sequence[Part]:
+        """Everything there is of traces that were let go; nothing where none was kept."""
         ...
 
 
@@ -99,7 +99,7 @@ class StoreSource:
         together = latest - min(arrivals, default=0) <= TOGETHER_NS
         return Taken(parts, latest if latest and together else None, more)
 
-    def fetch(self, wanted: Traces) -> list[Part]:
+    def fetch(self, wanted: Traces) -> Sequence[Part]:
         """From the whole store."""
         return traces(self._folder, wanted)
 

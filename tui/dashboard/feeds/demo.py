@@ -1,0 +1,112 @@
+"""Shows a simulated shop that runs now, with faults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui.dashboard.feed import Phase
+from tui.dashboard.feeds.monitored import MonitorFeed, Watching
+
+if TYPE_CHECKING:
+    from analyzer.monitor.monitor import Look, Settings
+    from analyzer.monitor.source import Source, Taken, Traces
+    from collectors.canonical import Part
+    from collectors.simulate.live import Live
+
+RATE = 2.0  # orders a second
+DAYS = 30  # that it goes on
+FASTEST = 50.0
+HISTORY = 400  # orders that have come before it begins: what is usual is learned from them
+HISTORY_S = 60.0  # ... and at least so long, for what takes its time
+FAULTS = (
+    "lost:0.02,crash:0.01,handler-error:0.015,dead-letter:0.01,late:0.02,retry-storm:0.005,"
+    "duplicate:0.01,send-failed:0.005,compensated:0.02,no-compensation:0.005,"
+    "broken-propagation:0.02"
+)
+# system, orders of it for one of the shop's, faults, wait before each delivery
+SHOP = (
+    ("electronics", 1.0, FAULTS, "1.2s"),
+    ("login", 0.5, "handler-error:0.02,hang:0.005", ""),
+)
+ALERT_AFTER_NS = 5_000_000_000  # nobody wants to wait for the first alert of a demonstration
+CLOSED_NS = 600_000_000_000  # what failed is shown so long
+LEARNED = 10_000  # spans
+MOST = 300_000  # spans
+
+
+def scenarios(seed: int, rate: float) -> list[str]:
+    """The shop, as URIs of scenarios that start `rate` orders a second."""
+    found = []
+    for system, share, faults, gap in SHOP:
+        count = max(1, round(rate * share * 86_400 * DAYS))
+        waits = f"&gap={gap}" if gap else ""
+        length = f"{86_400 * DAYS}s"
+        uri = f"sim:{system}?instances={count}&seed={seed}&length={length}&faults={faults}{waits}"
+        found.append(uri)
+    return found
+
+
+class Shop:
+    """The shop's spans as a source of a monitor."""
+
+    damaged = 0
+
+    def __init__(self, seed: int, rate: float, now_ns: int) -> None:
+        from collectors.simulate.live import Live
+        from collectors.simulate.scenario import parse
+
+        begin = now_ns - round(max(HISTORY / rate, HISTORY_S) * 1e9)
+        self._live: list[Live] = [Live(parse(uri), begin) for uri in scenarios(seed, rate)]
+        self._begun = False
+        self.requests = 0
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Nothing is."""
+        return {}
+
+    def poll(self) -> Taken:
+        """What has happened since the last call; at first the history."""
+        from analyzer.monitor.source import Taken
+        from collectors.simulate.live import all_until
+
+        now = time.time_ns()
+        parts = all_until(self._live, now)
+        arrived, self._begun = (now if self._begun else None), True
+        self.requests += bool(parts)
+        return Taken(parts, arrived)
+
+    def fetch(self, wanted: Traces) -> Sequence[Part]:
+        """Nothing is kept."""
+        return ()
+
+
+class DemoFeed(MonitorFeed):
+    """The shop, live."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        rate: float = RATE,
+        watching: Watching = Watching(),  # noqa: B008 - frozen
+    ) -> None:
+        super().__init__("demo: a simulated shop", watching)
+        self._seed, self._rate = seed, rate
+
+    def source(self) -> Source:
+        """Open the shop."""
+        return Shop(self._seed, self._rate, time.time_ns())
+
+    def settings(self) -> Settings:
+        """Little is kept, so that it costs little; alerts come soon."""
+        from analyzer.alerts.engine import Timing
+        from analyzer.monitor.working_set import Limits
+
+        limits = Limits(closed_ns=CLOSED_NS, history=LEARNED, spans=MOST)
+        return replace(super().settings(), limits=limits, timing=Timing(wait=ALERT_AFTER_NS))
+
+    def _phase(self, look: Look) -> tuple[Phase, str]:
+        return Phase.LIVE, ""

@@ -1,0 +1,149 @@
+"""Shows what a monitor sees: one look after the other at a source that goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.dashboard.feed import Phase
+from tui.dashboard.feeds.made import document, of_look
+from tui.dashboard.feeds.recording import Judging
+from tui.dashboard.feeds.threaded import FeedError, Threaded
+
+if TYPE_CHECKING:
+    from analyzer.alerts.outbox import Outbox
+    from analyzer.monitor.monitor import Look, Monitor, Settings
+    from analyzer.monitor.source import Source
+
+REFRESH_S = 1.0
+QUIETEST_S = 0.5  # between two snapshots at least
+STALE_S = 30.0  # without a span
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """How to watch."""
+
+    judging: Judging = field(default_factory=Judging)
+    refresh_s: float = REFRESH_S
+
+
+class MonitorFeed(Threaded):
+    """Looks at a source again and again. Nothing is alerted but on the screen."""
+
+    def __init__(self, name: str, watching: Watching, endpoints: tuple[str, ...] = ()) -> None:
+        super().__init__(name, endpoints)
+        self.watching = watching
+        self.generation = 0
+        self._monitor: Monitor | None = None
+        self._spans = 0
+        self._last_data = 0  # of the clock on the wall
+
+    def source(self) -> Source:
+        """Open the source, in the feed's thread. Raises FeedError."""
+        raise NotImplementedError
+
+    def settings(self) -> Settings:
+        """How the monitor watches."""
+        from analyzer.conformance.declared import NOTHING
+        from analyzer.monitor.monitor import Settings
+
+        judging = self.watching.judging
+        return Settings(keys=judging.keys, declared=judging.declared or NOTHING)
+
+    def instance(self, identifier: str) -> Mapping[str, Any]:
+        """One instance as a document."""
+        look = self._monitor.current if self._monitor is not None else None
+        return document(look.analysis if look is not None else None, identifier)
+
+    def work(self) -> None:
+        """Look until stopped."""
+        self.watch(self.source())
+
+    def watch(self, source: Source) -> None:
+        """Look at it until stopped."""
+        from analyzer.monitor.monitor import Monitor
+
+        with passing_outbox() as outbox:
+            monitor = Monitor(source, self.settings(), outbox)
+            while not self.stopping.is_set():
+                begin = time.monotonic()
+                look = self._looked(monitor)
+                self._monitor = monitor
+                self._show(look, outbox)
+                if not look.more:
+                    self.stopping.wait(self._pause(time.monotonic() - begin))
+
+    def _looked(self, monitor: Monitor) -> Look:
+        from analyzer.stitching.keys import KeySyntaxError
+
+        try:
+            return monitor.look()
+        except KeySyntaxError as error:
+            raise FeedError(f"--key: {error}") from error
+
+    def _pause(self, took: float) -> float:
+        """So that half of one core is enough."""
+        every = max(self.watching.refresh_s, QUIETEST_S)
+        return max(every - took, min(took, every))
+
+    def _show(self, look: Look, outbox: Outbox) -> None:
+        self.generation += 1
+        phase, message = self._phase(look)
+        self.show(
+            of_look(look, outbox, self.generation),
+            phase=phase,
+            message=message,
+            progress=None,
+            spans_per_s=look.spans_per_s,
+            lag_s=look.lag_ns / 1e9,
+            dropped=self.lost(look),
+        )
+
+    def lost(self, look: Look) -> int:
+        """Spans that were not taken since the start."""
+        return sum(look.rejected.values()) + look.damaged
+
+    def _phase(self, look: Look) -> tuple[Phase, str]:
+        if look.spans > self._spans:
+            latest = look.analysis.recording.spans["end_ns"].max()
+            first = not self._spans  # what lay there already is as old as it says
+            self._spans, self._last_data = look.spans, look.at_ns
+            if first and isinstance(latest, int):
+                self._last_data = min(latest, look.at_ns)
+        if look.more:
+            return Phase.LOADING, f"{look.spans:,} spans read"
+        still = (look.at_ns - self._last_data) / 1e9
+        if self._spans and still > STALE_S:
+            return Phase.STALE, f"no span for {_rounded(still)}"
+        return Phase.LIVE, self.remark()
+
+    def remark(self) -> str:
+        """What there is to say while all is well."""
+        return ""
+
+
+@contextmanager
+def passing_outbox() -> Iterator[Outbox]:
+    """Alerts are kept as long as the screen stands, and told to nobody."""
+    from tempfile import TemporaryDirectory
+
+    from analyzer.alerts.outbox import Outbox
+
+    with TemporaryDirectory(prefix="choreoscope-", ignore_cleanup_errors=True) as folder:
+        outbox = Outbox(Path(folder) / "alerts.db")
+        try:
+            yield outbox
+        finally:
+            outbox.close()
+
+
+def _rounded(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
