@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
-from collectors.sources import Source, SourceError
+from collectors.source import Source, SourceError
 from collectors.unpack import DamagedStream as DamagedStream
 from collectors.unpack import Readable, Unpacked, Unreadable, packing_of
 
@@ -114,7 +114,7 @@ def opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
 @contextmanager
 def _opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
     if source.simulated:
-        yield _simulated(source.name)
+        yield _simulated(source.name, tell)
         return
     if source.path is None:
         yield from _plain(_Counted(cast(Filling, sys.stdin.buffer), tell))
@@ -127,11 +127,12 @@ def _opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
         yield from _plain(_Counted(cast(Filling, file), tell))
 
 
-def _simulated(uri: str) -> Stream:
+def _simulated(uri: str, tell: Callable[[int], None]) -> Stream:
     from collectors.simulate import parse
     from collectors.simulate.stream import SimulatedFile
 
-    return Stream(io.BufferedReader(SimulatedFile(parse(uri)), 1 << 20), plain=True)
+    counted = _Counted(SimulatedFile(parse(uri)), tell)
+    return Stream(io.BufferedReader(counted, 1 << 20), plain=True)
 
 
 def _plain(raw: _Counted) -> Iterator[Stream]:
