@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collectors.columnar import write_ipc, write_parquet
     from collectors.reading import read, recording_from
     from collectors.recording import Intake, Problem, Recording
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
 
 # Looked up on first use: `import collectors` stays free of polars.
 _HOMES = {
     "Intake": "recording",
     "Problem": "recording",
     "Recording": "recording",
-    "SourceError": "sources",
+    "SourceError": "source",
     "read": "reading",
     "recording_from": "reading",
     "write_ipc": "columnar",

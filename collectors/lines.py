@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from collectors.sources import SourceError
+from collectors.source import SourceError
 from collectors.streams import DamagedStream, Stream
 
 BLOCK = 8 << 20  # bytes; about 10,000 spans: small enough for memory that is used over again

@@ -20,7 +20,8 @@ from collectors.pool import POOL, Pool
 from collectors.raw import RawBatch
 from collectors.recording import Recording
 from collectors.sifting import Seen, Sieve
-from collectors.sources import Source, SourceError, resolve
+from collectors.source import Source, SourceError
+from collectors.sources import resolve
 from collectors.streams import DamagedStream, Stream, opened
 
 COLUMNAR = (Format.PARQUET, Format.ARROW_FILE, Format.ARROW_STREAM)

@@ -9,7 +9,7 @@ from collectors.foreign import Foreign, by_content
 from collectors.formats import Format, is_json, mentions_traces
 from collectors.framing import Framing
 from collectors.ledger import Ledger, Where
-from collectors.sources import Source
+from collectors.source import Source
 
 NAMED = 4  # files of another kind that the warning names
 SKIPPED = "other-files"

@@ -42,7 +42,7 @@ class Local:
     """The outbox in a store's folder, also while `serve` runs."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        from collectors.sources import SourceError
+        from collectors.source import SourceError
         from collectors.store.layout import found
 
         try:

@@ -103,7 +103,7 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
     from collectors.receivers.admission import Admission
     from collectors.receivers.secure import StartError
     from collectors.receivers.service import Receivers
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from collectors.store.retention import Retention
     from collectors.store.store import Store
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.comparison.change import Change, Comparison
 from analyzer.comparison.comparing import Incomparable, compare
-from analyzer.comparison.snapshot import Snapshot, snapshot_of
+from analyzer.comparison.snapshot import Snapshot
+from analyzer.comparison.snapshots import snapshot_of
 
 __all__ = ["Change", "Comparison", "Incomparable", "Snapshot", "compare", "snapshot_of"]

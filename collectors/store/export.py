@@ -11,7 +11,7 @@ from collectors import columnar
 from collectors.assemble import assemble
 from collectors.ledger import Ledger
 from collectors.recording import Intake, Recording
-from collectors.sources import SourceError
+from collectors.source import SourceError
 from collectors.store.snapshot import read_parts
 
 AT_ONCE = 500_000  # spans in one file

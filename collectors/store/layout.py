@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from collectors.sources import SourceError
+from collectors.source import SourceError
 from collectors.store.files import Files
 
 VERSION = 1

@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from analyzer.comparison import Incomparable, compare
+from analyzer.comparison import Incomparable, compare, snapshot_of
 from analyzer.comparison.report_file import BadReport, convert, decode, is_report
-from analyzer.comparison.snapshot import snapshot_of
 from analyzer.reporters.context import Context
 from analyzer.reporters.json import document, render
 from tests.comparison.systems import analysed, as_recording, as_report

@@ -42,7 +42,7 @@ def command() -> None:
 @folder_argument
 def verify(folder: Path) -> int:
     """Read all of it and name every damaged place; changes nothing. Also while 'serve' runs."""
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from collectors.store.verify import verify as verified
 
     try:
@@ -57,7 +57,7 @@ def verify(folder: Path) -> int:
 @folder_argument
 def compact(folder: Path) -> int:
     """Turn the log into Parquet now. The store must not be in use."""
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from collectors.store import manifest
     from collectors.store.layout import found
     from collectors.store.store import Store
@@ -96,7 +96,7 @@ def compact(folder: Path) -> int:
 )  # fmt: skip
 def export(folder: Path, output: Path, format_: str) -> int:
     """Write every span for other programs, also while 'serve' runs."""
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from collectors.store.export import ExportError
     from collectors.store.export import export as exported
 
@@ -119,7 +119,7 @@ def export(folder: Path, output: Path, format_: str) -> int:
 def repair(folder: Path) -> int:
     """Make a lost or damaged manifest anew. Nothing is deleted. The store must not be in use."""
     from analyzer.escape import escape
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from collectors.store.repair import repair as repaired
 
     try:
