@@ -186,7 +186,11 @@ def _operation(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Colu
     if eligible.any():
         derived = _operation_of_name(columns, kind).set(pl.Series(~eligible), None)
     merged = _coalesce(*stated, aws, derived)
-    return {} if merged is None else {"operation": merged}
+    if merged is None:
+        return {}
+    # confluent-kafka in Python: its sends say that they receive, their kind is right
+    turned = (kind == int(Kind.PRODUCER)) & merged.is_in(["receive", "process"])
+    return {"operation": _set_word(merged, turned, "send") if turned.any() else merged}
 
 
 def _operation_value(text: str) -> str | None:

@@ -46,7 +46,24 @@ def roles(spans: pl.DataFrame, index: SpanIndex) -> Ints:
     role[operation["receive"]] = Role.RECEIVE
     role[operation["process"]] = Role.PROCESS
     role[settle] = Role.INSIDE
+    role[_around_a_poll(spans, index, kind, role)] = Role.INSIDE
     return role
+
+
+def _around_a_poll(spans: pl.DataFrame, index: SpanIndex, kind: Ints, role: Ints) -> Flags:
+    """Consumer spans that say nothing of a message and hold the one that does: confluent-kafka in
+    Python wraps its poll so. They come of no send, by no parent and no link."""
+    service, parent = ints(spans["service"]), index.parent
+    bare = spans.select(
+        pl.all_horizontal(pl.col("system", "destination", "message_id").is_null())
+    ).to_series()
+    wraps = (kind == Kind.CONSUMER) & flags(bare)
+    wraps[index.link_source] = False
+    wraps &= (parent < 0) | (service == service[parent])
+    holds = np.zeros(len(kind), dtype=np.bool_)
+    consumer = np.flatnonzero(np.isin(role, (Role.PROCESS, Role.RECEIVE)) & (parent >= 0))
+    holds[parent[consumer[service[consumer] == service[parent[consumer]]]]] = True
+    return np.asarray(wraps & holds)
 
 
 def _uninstrumented_call(spans: pl.DataFrame, kind: Ints, index: SpanIndex) -> Flags:

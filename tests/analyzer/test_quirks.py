@@ -96,13 +96,7 @@ def check(analysis: Analysis, field: str, wanted: Any) -> None:
 
 
 # (quirk, field): why the analysis still gets it wrong. Empty is how it should be.
-XFAIL: dict[tuple[str, str], str] = {
-    (
-        "03-a-wrapping-span-without-attributes",
-        "edges",
-    ): "a producer that says receive is no receive",
-    ("03-a-batch-in-a-wrapping-span", "edges"): "the span around the poll is taken for a step",
-}
+XFAIL: dict[tuple[str, str], str] = {}
 
 
 def cases() -> list[Any]:
