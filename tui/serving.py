@@ -203,11 +203,15 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     """Follow the store, look each second, alert, answer the API; ends with its parent."""
     from analyzer.alerts.delivery import Deliverer
     from analyzer.alerts.outbox import Outbox
+    from analyzer.escape import escape
     from analyzer.monitor.api import routes
+    from analyzer.monitor.checkpoint import Checkpoints
     from analyzer.monitor.monitor import Monitor
     from collectors.receivers.http_server import HttpServer, Listen
     from collectors.receivers.secure import StartError
     from collectors.receivers.web import Web
+    from collectors.store.layout import found as store_of
+    from tui.terminal import note
 
     found = place.configuration
     chosen = targets(found)
@@ -215,7 +219,10 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us in its order
     outbox = Outbox(place.folder / ALERTS)
-    monitor = Monitor(place.folder, _settings(found, chosen), outbox)
+    checkpoints = Checkpoints(place.folder, store_of(place.folder).salt.hex())
+    monitor = Monitor(place.folder, _settings(found, chosen), outbox, checkpoints=checkpoints)
+    if checkpoints.told:
+        note(f"the checkpoint cannot be used, all is read again: {escape(checkpoints.told)}")
     points = endpoints(found)
     web = Web(routes(monitor, outbox), points.access())
     server = HttpServer([Listen("API", points.host, found["serve.api"], web)], points.tls)

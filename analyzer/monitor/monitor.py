@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,13 +15,18 @@ from analyzer.alerts.outbox import Outbox
 from analyzer.analysis import Analysis
 from analyzer.conformance.declared import NOTHING, Declared
 from analyzer.finding import Severity
+from analyzer.monitor.checkpoint import Checkpoints, State
 from analyzer.monitor.lag import Lag
-from analyzer.monitor.source import Source, StoreSource, Taken
+from analyzer.monitor.remembered import Remembered
+from analyzer.monitor.source import Position, Source, StoreSource, Taken
 from analyzer.monitor.working_set import Left, Limits, WorkingSet
 from analyzer.pipeline import analyze_recording
 
 SECOND = 1_000_000_000
 FETCH_NS = 5 * SECOND  # between two readings of the source for traces that came back
+
+
+log = logging.getLogger("choreoscope.monitor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +71,63 @@ class Monitor:
         settings: Settings,
         outbox: Outbox,
         *,
-        after: int = 0,
+        checkpoints: Checkpoints | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.settings, self._outbox, self._clock = settings, outbox, clock
-        self.source: Source = StoreSource(source, after) if isinstance(source, Path) else source
+        self._checkpoints = checkpoints
+        kept = checkpoints.load() if checkpoints else None
+        state = kept or State(Position())
+        self.source: Source = (
+            StoreSource(source, state.position) if isinstance(source, Path) else source
+        )
         self.working = WorkingSet(settings.limits)
         self.lag = Lag()
         self._alerts = outbox.alerts()
-        self._spans = 0
         self._last_data = self._last_look = clock()
-        self._returning: set[tuple[int, int]] = set()
+        self._resume(state)
         self._fetched = 0
         self._rate = 0.0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self.current: Look | None = None
+
+    def _resume(self, state: State) -> None:
+        self._spans = state.spans
+        self._returning: set[tuple[int, int]] = set(state.returning)
+        self.lag.by_service = dict(state.lag)
+        working = self.working
+        working.recording = state.recording or working.recording
+        working.gone, working.counted = (
+            Remembered(hashes=state.gone),
+            Remembered(hashes=state.counted),
+        )
+        working.left.overflow = state.overflow
+        working.left.finished = {(name, one): count for name, one, count in state.finished}
+
+    def save(self) -> None:
+        """Keep what is held as a checkpoint, where there is a place for it."""
+        if self._checkpoints is None or not isinstance(self.source, StoreSource):
+            return
+        try:
+            self._checkpoints.save(self._state(self.source.position()))
+        except OSError as error:  # a full disk: the one before still holds
+            self._checkpoints.failed()
+            log.warning("no checkpoint: %s", error)
+
+    def _state(self, position: Position) -> State:
+        left = self.working.left
+        return State(
+            position=position,
+            spans=self._spans,
+            finished=tuple((*key, count) for key, count in sorted(left.finished.items())),
+            overflow=left.overflow,
+            lag=self.lag.by_service,
+            returning=tuple(sorted(self._returning)),
+            recording=self.working.recording,
+            gone=self.working.gone.hashes,
+            counted=self.working.counted.hashes,
+        )
 
     def look(self) -> Look:
         """Take in what has come, judge, tell. The same for any split of the input into looks."""
@@ -126,9 +173,12 @@ class Monitor:
         while not self._stopping.is_set():
             begin = time.monotonic()
             self.look()
+            if self._checkpoints is not None and self._checkpoints.due:
+                self.save()
             took = time.monotonic() - begin
             if self.current is None or not self.current.more:
                 self._stopping.wait(max(every_s - took, min(took, every_s)))
+        self.save()
 
     def stop(self) -> None:
         """End after the present look."""

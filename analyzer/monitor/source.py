@@ -32,6 +32,16 @@ class Taken:
     more: bool = False  # there is more already
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a store was read, and what was met on the way."""
+
+    sequence: int = 0
+    requests: int = 0
+    damaged: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
 class Source(Protocol):
     """Gives each span once, whole requests at a time; used by one thread."""
 
@@ -62,10 +72,21 @@ class Source(Protocol):
 class StoreSource:
     """Follows a store, also while another process writes it. Raises StoreError."""
 
-    def __init__(self, folder: Path, after: int = 0) -> None:
-        self.follower = Follower(folder, after)
-        self.requests = 0
-        self._folder, self._ledger = folder, Ledger()
+    def __init__(self, folder: Path, after: Position = Position()) -> None:
+        self.follower = Follower(folder, after.sequence)
+        self.follower.damaged = after.damaged
+        self.requests = after.requests
+        self._folder, self._ledger = folder, Ledger(Counter(after.rejected))
+
+    def position(self) -> Position:
+        """How far it has read. What was read is on disk when this returns. Raises OSError.
+
+        Otherwise a power cut could take frames that were read but not acknowledged, and their
+        numbers would be given to others.
+        """
+        self.follower.settle()
+        rejected = dict(self._ledger.rejected)
+        return Position(self.follower.sequence, self.requests, self.damaged, rejected)
 
     @property
     def damaged(self) -> int:

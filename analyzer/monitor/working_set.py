@@ -10,6 +10,7 @@ import polars as pl
 
 from analyzer.analysis import Analysis
 from analyzer.finding import State
+from analyzer.monitor.remembered import Remembered, text_hashes, trace_hashes
 from collectors.assemble import as_part, assemble, kept
 from collectors.canonical import Part
 from collectors.recording import Recording, empty_recording
@@ -44,8 +45,8 @@ class WorkingSet:
     limits: Limits = field(default_factory=Limits)
     recording: Recording = field(default_factory=empty_recording)
     left: Left = field(default_factory=Left)
-    _gone: set[tuple[int, int]] = field(default_factory=set)  # traces that have left
-    _counted: set[str] = field(default_factory=set)  # instances kept as history, counted already
+    gone: Remembered = field(default_factory=Remembered)  # traces that have left
+    counted: Remembered = field(default_factory=Remembered)  # instances that were counted
 
     def add(self, parts: Sequence[Part]) -> None:
         """Spans that have come, in any order."""
@@ -53,18 +54,18 @@ class WorkingSet:
 
     def returning(self, parts: Sequence[Part]) -> set[tuple[int, int]]:
         """Traces that have left, and that new spans belong to or point at."""
-        if not self._gone:
-            return set()
         found: set[tuple[int, int]] = set()
-        for part in parts:
+        for part in parts if len(self.gone) else ():
             for frame in (part.spans, part.links):
                 ids = frame.select("trace_hi", "trace_lo").unique()
-                found |= self._gone & set(ids.iter_rows())
+                found |= set(ids.filter(self.gone.has(trace_hashes(ids))).iter_rows())
         return found
 
     def back(self, traces: set[tuple[int, int]]) -> None:
         """These traces are held again."""
-        self._gone -= traces
+        schema = {"trace_hi": pl.UInt64, "trace_lo": pl.UInt64}
+        ids = pl.DataFrame(sorted(traces), schema=schema, orient="row")
+        self.gone.discard(trace_hashes(ids))
 
     def retire(self, analysis: Analysis, now_ns: int) -> None:
         """Let finished instances go, except those of the latest that make up the history."""
@@ -87,11 +88,15 @@ class WorkingSet:
         return going["instance"]
 
     def _count(self, rows: pl.DataFrame) -> None:
-        for name, workflow, state in rows.select("id", "workflow", "state").iter_rows():
-            if name not in self._counted:
-                self._counted.add(name)
-                key = (workflow or "", state)
-                self.left.finished[key] = self.left.finished.get(key, 0) + 1
+        """Each once, also where it leaves, comes back for a late span and leaves again."""
+        names = (f"{workflow}\x1f{name}" for workflow, name in rows.select("workflow", "id").rows())
+        hashes = text_hashes(names)
+        fresh = rows.filter(~self.counted.has(hashes))
+        self.counted.add(hashes)
+        sums = fresh.group_by("workflow", "state").len().sort("workflow", "state")
+        for workflow, state, count in sums.iter_rows():
+            key = (workflow or "", state)
+            self.left.finished[key] = self.left.finished.get(key, 0) + count
 
     def _drop(
         self, analysis: Analysis, rows: pl.DataFrame, leaving: pl.Series, now_ns: int
@@ -100,7 +105,6 @@ class WorkingSet:
         going = rows.filter(pl.col("instance").is_in(leaving.implode()))
         self._count(going.filter(pl.col("state").is_in(list(map(str, OVER)))))
         staying = rows.filter(~pl.col("instance").is_in(leaving.implode()))
-        self._counted -= set(going["id"])
         spans = self.recording.spans
         claimed = pl.concat(
             [
@@ -120,7 +124,7 @@ class WorkingSet:
         if mask.all():
             return
         gone = trace.filter(~keep).select("trace_hi", "trace_lo").unique()
-        self._gone |= set(gone.iter_rows())
+        self.gone.add(trace_hashes(gone))
         self.recording = kept(self.recording, np.asarray(mask))
 
 

@@ -43,6 +43,11 @@ class Follower:
             os.close(self._open[1])
             self._open = None
 
+    def settle(self) -> None:
+        """Have on disk what was read. Raises OSError."""
+        if self._open is not None:
+            os.fdatasync(self._open[1])
+
     def poll(self) -> Iterator[Frame | File]:
         """What has come since the last call."""
         while True:

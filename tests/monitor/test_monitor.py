@@ -34,12 +34,11 @@ class World:
         self.settings = Settings(**(given | settings))  # type: ignore[arg-type]
         self.monitor = self.begin()
 
-    def begin(self, after: int = 0) -> Monitor:
+    def begin(self) -> Monitor:
         return Monitor(
             self.store.layout.folder,
             self.settings,
             self.outbox,
-            after=after,
             clock=lambda: self.now,
         )
 
