@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
+from textual.app import App
+from textual.pilot import Pilot
 
 from analyzer.analysis import INSTANCES, SERVICE_EDGES, SERVICES, Workflow
 from analyzer.finding import Cause, Finding, Severity, WaitingFor
@@ -158,3 +160,19 @@ def ids(states: Sequence[str], count: int) -> list[str]:
     """The ids of those states among `instances(count)`."""
     frame = instances(count)
     return frame.filter(pl.col("state").is_in(list(states)))["id"].to_list()
+
+
+async def settled(pilot: Pilot[Any], quiet: int = 3) -> None:
+    """Until no worker is at work, and none was started by what the last ones told."""
+    still = 0
+    while still < quiet:
+        await pilot.pause(0.01)
+        busy = any(not worker.is_finished for worker in pilot.app.workers)
+        still = 0 if busy else still + 1
+    await pilot.pause()
+
+
+def lines(app: App[Any]) -> list[str]:
+    """What is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]

@@ -67,7 +67,7 @@ def widths(columns: Sequence[Column], room: int, *, wide: bool = False) -> list[
     if wide:
         return [(column, max(column.wide, column.width)) for column in columns]
     kept = list(columns)
-    while len(kept) > 1 and _least(kept) > room:
+    while len(kept) > 1 and _tight(kept) > room:
         last = max(kept, key=lambda column: (column.rank, kept.index(column)))
         if last.rank == 0:
             break
@@ -75,8 +75,9 @@ def widths(columns: Sequence[Column], room: int, *, wide: bool = False) -> list[
     return _shared(kept, room)
 
 
-def _least(columns: Sequence[Column]) -> int:
-    return sum(min(column.least, column.width) + 1 for column in columns) - 1
+def _tight(columns: Sequence[Column]) -> int:
+    """Cells that they take when each has most of what it wants, and no less than its least."""
+    return sum((column.least + 3 * column.width) // 4 + 1 for column in columns) - 1
 
 
 def _shared(columns: Sequence[Column], room: int) -> list[tuple[Column, int]]:

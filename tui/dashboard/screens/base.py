@@ -48,7 +48,7 @@ class Page(Vertical):
         """Go to another page, with that filter (e.g. the instances of a finding)."""
 
         page: str
-        query: str = ""
+        where: str = ""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show that snapshot: keep it, and put it on the screen (soon, where a worker is at it)."""
@@ -57,17 +57,12 @@ class Page(Vertical):
     def focus_first(self) -> None:
         """Take the focus: the page was just opened."""
 
-    @classmethod
-    def badge(cls, snapshot: Snapshot) -> int | None:
-        """The number on the tab, where there is one. Cheap: called for each snapshot."""
-        return None
-
     @property
-    def query(self) -> str:
+    def where(self) -> str:
         """The filter, for the history; "" where the page has none."""
         return ""
 
-    def search(self, query: str) -> None:
+    def search(self, where: str) -> None:
         """Set the filter."""
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from tui.dashboard.feed import Snapshot
     from tui.dashboard.screens.base import Page
 
 
@@ -24,5 +26,14 @@ class Entry:
         module = importlib.import_module(f"tui.dashboard.screens.{self.id}")
         return cast("type[Page]", getattr(module, self.page))
 
+    def badge(self, snapshot: Snapshot) -> int | None:
+        """The number on the tab, also before the page was opened."""
+        return _COUNTS[self.id](snapshot) if self.id in _COUNTS else None
+
+
+_COUNTS: dict[str, Callable[[Snapshot], int]] = {
+    "findings": lambda snapshot: len(snapshot.findings),
+    "alerts": lambda snapshot: len(snapshot.alerts),
+}
 
 PAGES: tuple[Entry, ...] = (Entry("instances", "Instances", "1", "Instances"),)
