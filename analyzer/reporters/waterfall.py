@@ -39,6 +39,14 @@ class Axis:
                 return piece.left + share * (piece.right - piece.left)
         return float(self.width)
 
+    def time(self, cell: float) -> int:
+        """The time at that cell: the other way round."""
+        for piece in self.pieces:
+            if cell <= piece.right:
+                share = max(cell - piece.left, 0.0) / max(piece.right - piece.left, 1e-9)
+                return piece.start_ns + round(share * (piece.end_ns - piece.start_ns))
+        return self.pieces[-1].end_ns if self.pieces else 0
+
     def bar(self, start_ns: int, end_ns: int, glyph: str) -> str:
         """A bar of at least one cell, blanks before it."""
         left = min(int(self.cell(start_ns)), self.width - 1)
@@ -58,29 +66,52 @@ class Axis:
         return "".join(line)
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What an axis is made of; measured once, laid out at any width."""
+
+    start_ns: int
+    end_ns: int  # of the last interval
+    until_ns: int  # of the axis: no sooner than `end_ns`
+    work_ns: int  # covered by the intervals
+    gaps: tuple[tuple[int, int], ...]  # the longest that are worth folding, longest first
+
+
 def fit(intervals: Iterable[tuple[int, int]], until_ns: int | None, width: int) -> Axis:
     """An axis over the intervals (to `until_ns` where that is later), `width` cells wide."""
+    return lay_out(measure(intervals, until_ns), width)
+
+
+def measure(intervals: Iterable[tuple[int, int]], until_ns: int | None) -> Extent | None:
+    """The extent of the intervals (to `until_ns` where that is later); None of none."""
     busy = _merged(intervals)
     if not busy:
-        return Axis((), width)
+        return None
     gaps = [(a[1], b[0]) for a, b in pairwise(busy)]
     last = busy[-1][1]
-    if until_ns is not None and until_ns > last:
-        gaps.append((last, until_ns))
+    until = max(last, until_ns or last)
+    if until > last:
+        gaps.append((last, until))
     work = max(sum(end - start for start, end in busy), 1)
-    folds = _foldable(gaps, work, width)
-    return Axis(
-        tuple(_pieces(busy[0][0], gaps[-1][1] if gaps else last, folds, last, width)), width
-    )
-
-
-def _foldable(gaps: list[tuple[int, int]], work: int, width: int) -> list[tuple[int, int]]:
-    """The longest gaps worth folding, as many as leave half of the cells to the work."""
     long = [gap for gap in gaps if gap[1] - gap[0] > work * FOLD_SHARE]
     long.sort(key=lambda gap: (gap[0] - gap[1], gap[0]))
+    return Extent(busy[0][0], last, until, work, tuple(long[:MOST_FOLDS]))
+
+
+def lay_out(extent: Extent | None, width: int, *, fold: bool = True) -> Axis:
+    """The axis of that extent, its longest gaps folded."""
+    if extent is None:
+        return Axis((), width)
+    folds = _foldable(extent.gaps, width) if fold else []
+    pieces = _pieces(extent.start_ns, extent.until_ns, folds, extent.end_ns, width)
+    return Axis(tuple(pieces), width)
+
+
+def _foldable(gaps: Iterable[tuple[int, int]], width: int) -> list[tuple[int, int]]:
+    """As many of the gaps as leave half of the cells to the work."""
     chosen: list[tuple[int, int]] = []
     room = width // 2
-    for gap in long[:MOST_FOLDS]:
+    for gap in gaps:
         room -= _fold_width(gap[1] - gap[0], width)
         if room < 0:
             break

@@ -1,0 +1,1 @@
+"""The Instance screen: one workflow instance, from one plain document."""
