@@ -350,7 +350,7 @@ class Dashboard(App[int]):
 
     @on(Page.GoTo)
     def _go_to(self, event: Page.GoTo) -> None:
-        self.go(Place(event.page, event.where))
+        self.go(Place(event.page, event.where, event.key))
 
     @on(Page.OpenInstance)
     def _instance_asked(self, event: Page.OpenInstance) -> None:

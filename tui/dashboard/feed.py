@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from analyzer.alerts.outbox import Outcome
     from analyzer.alerts.silences import Silence
     from analyzer.analysis import DataNote, Workflow
+    from analyzer.checks import Conformance
     from analyzer.finding import Finding, Hotspot
 
 
@@ -60,6 +61,8 @@ class Snapshot:
     findings: Sequence[Finding] = ()
     hotspots: Sequence[Hotspot] = ()
     data_notes: Sequence[DataNote] = ()
+    key_suggestions: Sequence[DataNote] = ()
+    conformance: Conformance | None = None  # where something was declared
     alerts: Sequence[Alert] = ()
     silences: Sequence[Silence] = ()
     deliveries: Sequence[Outcome] = ()

@@ -27,6 +27,8 @@ def of_analysis(analysis: Analysis, generation: int = 1) -> Snapshot:
         findings=analysis.findings,
         hotspots=analysis.hotspots,
         data_notes=analysis.data_notes,
+        key_suggestions=analysis.key_suggestions,
+        conformance=analysis.conformance,
     )
 
 
@@ -44,6 +46,8 @@ def of_look(look: Look, outbox: Outbox, generation: int | None = None) -> Snapsh
         findings=analysis.findings,
         hotspots=analysis.hotspots,
         data_notes=analysis.data_notes,
+        key_suggestions=analysis.key_suggestions,
+        conformance=analysis.conformance,
         alerts=tuple(look.alerts.values()),
         silences=tuple(outbox.silences()),
         deliveries=tuple(outbox.log()),

@@ -49,6 +49,7 @@ class Page(Vertical):
 
         page: str
         where: str = ""
+        key: str | None = None  # a place of that page: what its `return_to` takes
 
     def show(self, snapshot: Snapshot) -> None:
         """Show that snapshot: keep it, and put it on the screen (soon, where a worker is at it)."""
