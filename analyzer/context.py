@@ -17,6 +17,7 @@ from analyzer.stitching.index import SpanIndex, break_cycles
 from analyzer.stitching.roles import Role
 from analyzer.stitching.stitch import Stitching
 from collectors.recording import Recording
+from collectors.schema import Status
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,35 @@ class Context:
         return break_cycles(above)[0]
 
     @cached_property
+    def outcomes(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """(label, kind) of spans -> (how many there are, how many of them failed). One request
+        may have two server spans: the inner one is not counted."""
+        above = self.index.parent
+        alike = (self.label == self.label[above]) & (self.kind == self.kind[above])
+        frame = pl.DataFrame(
+            {"label": self.label, "kind": self.kind, "error": self.status == Status.ERROR}
+        )
+        outer = frame.filter(pl.Series(~(alike & (above >= 0))))
+        counts = outer.group_by("label", "kind").agg(pl.len(), pl.col("error").sum())
+        return {(label, kind): (n, failed) for label, kind, n, failed in counts.iter_rows()}
+
+    def sources_of(self, step: int) -> Ints:
+        """Steps with an edge to this one."""
+        return _beside(*self._into, self.table.source, step)
+
+    def targets_of(self, step: int) -> Ints:
+        """Steps that this one has an edge to."""
+        return _beside(*self._out_of, self.table.target, step)
+
+    @cached_property
+    def _into(self) -> tuple[Ints, Ints]:
+        return _ordered(self.table.target)
+
+    @cached_property
+    def _out_of(self) -> tuple[Ints, Ints]:
+        return _ordered(self.table.source)
+
+    @cached_property
     def owner(self) -> Ints:
         """By span: position of the step it works for (nearest step above, itself included); -1
         where there is none or where the step serves several instances."""
@@ -153,6 +183,17 @@ class Context:
     def _starts_by_label(self) -> dict[int, Ints]:
         return {}  # few labels are ever asked for
 
+    def spans_after(self, service: int, start_ns: int) -> int:
+        """Number of spans of a service that start after that."""
+        if service not in self._starts_by_service:
+            self._starts_by_service[service] = np.sort(self.start[self.service == service])
+        starts = self._starts_by_service[service]
+        return len(starts) - int(np.searchsorted(starts, start_ns, "right"))
+
+    @cached_property
+    def _starts_by_service(self) -> dict[int, Ints]:
+        return {}
+
     def trace_hex(self, row: int) -> str:
         """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""
         hi, lo = (int(column[row]) for column in self._trace_words)
@@ -169,6 +210,18 @@ class Context:
     @cached_property
     def _span_words(self) -> Words:
         return words(self.spans["span_id"])
+
+
+def _ordered(ends: Ints) -> tuple[Ints, Ints]:
+    """(the edges in the order of these ends, the ends in that order)."""
+    order = np.argsort(ends, kind="stable")
+    return order, ends[order]
+
+
+def _beside(order: Ints, ends: Ints, others: Ints, step: int) -> Ints:
+    """The other ends of the edges at a step, in the order of the edges."""
+    first, last = np.searchsorted(ends, [step, step + 1])
+    return others[order[first:last]]
 
 
 def trace_hexes(spans: pl.DataFrame, rows: Ints) -> pl.Series:

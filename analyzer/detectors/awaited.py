@@ -219,7 +219,7 @@ def _missing_text(context: Context, row: Row, before: str, after: str, usual: st
     table, others = context.table, _also(context, row)
     last_step = _last_step(context, int(row["instance"]))
     last = name_of(context, int(table.label[last_step]))
-    inside = bool((table.source[table.target == last_step] == row["step"]).any())
+    inside = bool((context.sources_of(last_step) == row["step"]).any())
     if inside and row["verdict"] == "missing":
         return f"{before} broke off after {last}; {after} did not happen{others}; {usual}"
     reached = f"; the last that happened was {last}" if last != before else ""

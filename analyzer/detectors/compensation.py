@@ -130,11 +130,12 @@ def compensation(context: Context, pairs: tuple[Pair, ...]) -> Detection:
         for one in done - undone:
             open_pairs[one].append(pair)
     for one in sorted(rolled_back):
-        last = int(np.searchsorted(table.instance, one, "right")) - 1
+        first, end = np.searchsorted(table.instance, [one, one + 1])
+        last = int(end) - 1
         if not open_pairs[one]:
             rows.append((one, "compensated", last, -1, int(table.start[last])))
         for pair in open_pairs[one]:
-            steps = np.flatnonzero((table.instance == one) & (table.label == pair.do))
+            steps = first + np.flatnonzero(table.label[first:end] == pair.do)
             rows.append((one, "incomplete", int(steps[0]), pair.undo, int(table.end[steps[0]])))
     frame = pl.DataFrame(
         rows, schema=["instance", "outcome", "step", "b", "since_ns"], orient="row"

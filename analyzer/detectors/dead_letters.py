@@ -110,8 +110,8 @@ def _failures(context: Context, before: int, step: int) -> list[int]:
         return []
     sent = before
     if table.role[before] != Role.SEND:
-        above = table.source[table.target == before]
+        above = context.sources_of(before)
         sent = int(above[0]) if len(above) else -1
-    takes = table.target[table.source == sent] if sent >= 0 else np.array([before])
+    takes = context.targets_of(sent) if sent >= 0 else np.array([before])
     tried = np.isin(table.role[takes], (Role.PROCESS, Role.RECEIVE)) & (takes != step)
     return [int(one) for one in np.sort(takes[tried & table.error[takes]])]

@@ -129,17 +129,15 @@ class Answer:
 def answers_above(context: Context, origin: int) -> list[Answer]:
     """What each failed service above `origin` answered, the nearest first."""
     spans, parent = context.spans, context.cause_row
-    above, told = context.index.parent, list[Answer]()
+    told = list[Answer]()
     row, hops = int(parent[origin]), 0
     while row >= 0 and hops < MAX_HOPS:
         if context.status[row] == Status.ERROR and context.kind[row] != Kind.CLIENT:
             rpc, http = spans["rpc_status"][row], spans["http_status"][row]
             code = f"gRPC {rpc}" if rpc else f"HTTP {http}" if http else ""
-            alike = (context.label == context.label[row]) & (context.kind == context.kind[row])
-            alike &= ~(alike[above] & (above >= 0))  # one request may have two server spans
-            failures = int((alike & (context.status == Status.ERROR)).sum())
+            times, failures = context.outcomes[int(context.label[row]), int(context.kind[row])]
             name, service = str(spans["name"][row]), str(spans["service"][row])
-            told.append(Answer(service, name, code, failures, int(alike.sum())))
+            told.append(Answer(service, name, code, failures, times))
         row, hops = int(parent[row]), hops + 1
     return told
 

@@ -95,9 +95,7 @@ def _silence(context: Context, row: Row) -> str:
 
 
 def _other_spans(context: Context, row: Row) -> tuple[str, ...]:
-    code = int(context.label_service[row["b"]])
-    after = (context.service == code) & (context.start > row["start"])
-    count = int(after.sum())
+    count = context.spans_after(int(context.label_service[row["b"]]), row["start"])
     return (f"{plural(count, 'other span')} of the service came after",) if count else ()
 
 
