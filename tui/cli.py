@@ -32,6 +32,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("show", "tui.commands.show", "Draw one instance: lanes, waiting, evidence, findings."),
     Entry("graph", "tui.commands.graph", "Draw the services and destinations, or one instance."),
     Entry("diff", "tui.commands.diff", "Say what changed between two runs: new, gone, different."),
+    Entry("watch", "tui.commands.watch", "Show workflows on a dashboard, live or as recorded."),
+    Entry("demo", "tui.commands.demo", "Show a simulated shop on the dashboard, faults included."),
     Entry("serve", "tui.commands.serve", "Receive spans, keep them, watch over workflows, alert."),
     Entry("store", "tui.commands.store", "Look after what 'serve' keeps."),
     Entry("alert", "tui.commands.alert", "Test alert targets; silence alerts; see what was told."),

@@ -75,7 +75,7 @@ def where_option(command: F) -> F:
 def load(request: Request) -> Analysis:
     """The analysis of all instances. Raises Stop, or click.UsageError, with the exit code."""
     as_of, later = _as_of(request.as_of)
-    _check_keys(request.keys)
+    check_keys(request.keys)
     if request.where:
         check_where(request.where)
     declared = _declared(request)
@@ -193,7 +193,8 @@ def _as_of(text: str | None) -> tuple[int | None, int]:
         raise click.UsageError(f"--as-of: {error}") from None
 
 
-def _check_keys(keys: tuple[str, ...]) -> None:
+def check_keys(keys: tuple[str, ...]) -> None:
+    """A key that cannot be one ends the command before anything is read."""
     for key in keys:
         if not _KEY.fullmatch(key):
             raise click.UsageError(f"--key: {key!r} is not NAME or NAME=ALIAS,...")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -66,8 +66,3 @@ def _decoded(chunk: Chunk, shift: int) -> Iterator[Part]:
             part.attributes,
             part.link_attributes,
         )
-
-
-def all_until(scenarios: Sequence[Live], now_ns: int) -> list[Part]:
-    """What has arrived of several scenarios."""
-    return [part for live in scenarios for part in live.until(now_ns)]

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from analyzer.monitor.monitor import Look, Settings
     from analyzer.monitor.source import Source, Taken, Traces
     from collectors.canonical import Part
+    from collectors.recording import Recording
     from collectors.simulate.live import Live
 
+NAME = "demo: a simulated shop"
 RATE = 2.0  # orders a second
 DAYS = 30  # that it goes on
 FASTEST = 50.0
@@ -71,13 +73,16 @@ class Shop:
     def poll(self) -> Taken:
         """What has happened since the last call; at first the history."""
         from analyzer.monitor.source import Taken
-        from collectors.simulate.live import all_until
 
         now = time.time_ns()
-        parts = all_until(self._live, now)
+        parts = self.until(now)
         arrived, self._begun = (now if self._begun else None), True
         self.requests += bool(parts)
         return Taken(parts, arrived)
+
+    def until(self, now_ns: int) -> list[Part]:
+        """The spans that have arrived since the last call."""
+        return [part for live in self._live for part in live.until(now_ns)]
 
     def fetch(self, wanted: Traces) -> Sequence[Part]:
         """Nothing is kept."""
@@ -93,7 +98,7 @@ class DemoFeed(MonitorFeed):
         rate: float = RATE,
         watching: Watching = Watching(),  # noqa: B008 - frozen
     ) -> None:
-        super().__init__("demo: a simulated shop", watching)
+        super().__init__(NAME, watching)
         self._seed, self._rate = seed, rate
 
     def source(self) -> Source:
@@ -110,3 +115,13 @@ class DemoFeed(MonitorFeed):
 
     def _phase(self, look: Look) -> tuple[Phase, str]:
         return Phase.LIVE, ""
+
+
+def recording(seed: int) -> tuple[Recording, int]:
+    """(the history of the shop at a time that is always the same, that time in nanoseconds)."""
+    from collectors.assemble import assemble
+    from collectors.recording import Intake
+    from collectors.simulate.world import EPOCH_NS
+
+    now = EPOCH_NS + round(HISTORY / RATE * 1e9)
+    return assemble(Shop(seed, RATE, now).until(now), Intake(sources=(NAME,))), now

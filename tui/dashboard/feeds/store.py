@@ -30,12 +30,12 @@ class StoreFeed(MonitorFeed):
 
     def source(self) -> Source:
         """Follow it."""
-        from analyzer.monitor.source import StoreSource
+        from analyzer.monitor.source import Position, StoreSource
         from collectors.source import SourceError
 
         try:
             after, self._left_out = recent(self._folder, LATEST)
-            return StoreSource(self._folder, after)
+            return StoreSource(self._folder, Position(after))
         except SourceError as error:
             raise FeedError(str(error)) from error
         except OSError as error:

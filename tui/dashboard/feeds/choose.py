@@ -1,0 +1,26 @@
+"""Which feed shows a source; what cannot be shown ends the command before the screen is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui.dashboard.feeds.monitored import Watching
+from tui.dashboard.feeds.threaded import Threaded
+
+STORE = "store:"
+
+
+def feed_of(sources: Sequence[str], watching: Watching) -> Threaded:
+    """The feed for these sources. Raises `collectors.sources.SourceError`."""
+    from collectors.sources import resolve
+
+    resolve(sources)  # nothing is read yet
+    alone = sources[0] if len(sources) == 1 else ""
+    if alone.startswith(STORE):
+        from tui.dashboard.feeds.store import StoreFeed
+
+        return StoreFeed(Path(alone.removeprefix(STORE)), watching)
+    from tui.dashboard.feeds.recording import RecordingFeed
+
+    return RecordingFeed(sources, watching.judging)

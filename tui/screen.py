@@ -1,0 +1,58 @@
+"""Takes the terminal for the dashboard, and gives it back whatever ends it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from tui.exits import Exit, Stop
+from tui.terminal import can_unicode, note
+
+if TYPE_CHECKING:
+    from tui.dashboard.feed import Feed
+
+TERMINAL = "/dev/tty"
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to draw on and to read keys from."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.__stderr__))
+
+
+def keys_from_terminal() -> None:
+    """Standard input is a source: it stays readable as `sys.stdin`, and keys come from the
+    terminal. Raises Stop where there is none."""
+    try:
+        terminal = os.open(TERMINAL, os.O_RDWR)
+    except OSError as error:
+        said = f"cannot read keys: {TERMINAL}: {error.strerror}"
+        raise Stop(Exit.USAGE, said) from None
+    source = os.dup(0)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    sys.stdin = io.TextIOWrapper(os.fdopen(source, "rb"))
+
+
+def show(feed: Feed, where: str = "") -> Exit:
+    """Run the dashboard until the user quits. The feed is ended in any case."""
+    from tui.dashboard.app import Dashboard
+    from tui.dashboard.feed import Phase
+
+    app = Dashboard(feed, where=where, ascii=not can_unicode(sys.stdout))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: app.exit())  # the terminal must not stay as it is
+    try:
+        app.run()
+    finally:
+        feed.stop()
+    if app.return_code:
+        return Exit.INTERNAL
+    if feed.status.phase is Phase.FAILED:
+        from analyzer.escape import escape
+
+        note(escape(feed.status.message))
+        return Exit.INPUT
+    return Exit.CLEAN
