@@ -11,7 +11,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("alerts.severity", "warning", "the least severity that is told"),
     Setting("alerts.silent_after", "0s", "alert where no span came for so long; 0s = never"),
     Setting("alerts.allow_link_local", False, "permit targets with link-local addresses"),
+    Setting("watch.open_url", "", "where O opens a trace: https://jaeger.example/trace/{trace_id}"),
+    Setting("watch.theme", "", "one of Textual's themes, such as textual-light"),
 )
 TARGETS = "alerts.targets"  # a table of targets by name
+KEYS = "watch.keys"  # a table of keys by the action's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,11 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Every setting, and the alert targets."""
+    """Every setting, the alert targets, and other keys for the dashboard's actions."""
 
     values: Mapping[str, Value]
     targets: Mapping[str, Mapping[str, Any]]
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
@@ -110,14 +114,16 @@ def configuration(
     layers = [("flag", {name: v for name, v in (flags or {}).items() if v is not None})]
     layers.append(("environment", _environment()))
     targets: Mapping[str, Mapping[str, Any]] = {}
+    keys: Mapping[str, str] = {}
     found = [(file, ())] if file is not None else list(places())
     for path, table in found:
         if file is None and not path.is_file():
             continue
-        settings, told = _read(path, table)
+        settings, told, mapped = _read(path, table)
         layers.append((str(path), settings))
         targets = targets or told
-    return Configuration({s.name: _value(s, layers) for s in SETTINGS}, targets)
+        keys = keys or mapped
+    return Configuration({s.name: _value(s, layers) for s in SETTINGS}, targets, keys)
 
 
 def _value(setting: Setting, layers: list[tuple[str, dict[str, Any]]]) -> Value:
@@ -133,7 +139,7 @@ def _environment() -> dict[str, Any]:
 
 def _read(
     path: Path, table: tuple[str, ...]
-) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]], Mapping[str, str]]:
     try:
         data = path.read_bytes()
         if len(data) > MOST:
@@ -148,7 +154,11 @@ def _read(
     targets = document.get("alerts", {}).pop("targets", {}) if _is_table(document) else {}
     if not _is_table(targets) or not all(_is_table(one) for one in targets.values()):
         raise Stop(Exit.USAGE, f"{path}: {TARGETS} must be a table of tables")
-    return dict(_flat(path, document)), targets
+    watch = document.get("watch")
+    keys = watch.pop("keys", {}) if isinstance(watch, dict) else {}
+    if not _is_table(keys) or not all(isinstance(one, str) for one in keys.values()):
+        raise Stop(Exit.USAGE, f'{path}: {KEYS} must be a table of texts, such as pause = "p"')
+    return dict(_flat(path, document)), targets, keys
 
 
 def _is_table(value: object) -> bool:
