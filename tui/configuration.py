@@ -58,6 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("alerts.for", "10s", "how long a fault must last before it is told"),
     Setting("alerts.keep", "1m", "how long it must be gone before it is resolved"),
     Setting("alerts.repeat", "1m", "how often a firing alert is sent to receivers that forget"),
+    Setting("alerts.digest", "0s", "chats get one message in so long; 0s = at once"),
     Setting("alerts.severity", "warning", "the least severity that is told"),
     Setting("alerts.silent_after", "0s", "alert where no span came for so long; 0s = never"),
     Setting("alerts.allow_link_local", False, "permit targets with link-local addresses"),

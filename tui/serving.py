@@ -6,7 +6,7 @@ end and begin again without a span being lost.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from analyzer.alerts.targets.base import Target
     from collectors.receivers.admission import Admission
     from collectors.receivers.service import Endpoints
+    from collectors.store.store import Store
 
-INGEST = "ingest.json"  # the receiving process's counts, for the other one's metrics
 ALERTS = "alerts.db"
 PAUSE = 1.0  # seconds before a watcher that has ended is started again
 
@@ -140,25 +140,24 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
     return Exit.CLEAN
 
 
-def _tell(folder: Path, admission: Admission, store: Any) -> None:
-    """Leave the counts where the watcher finds them; whole, but not synced."""
+def _tell(folder: Path, admission: Admission, store: Store) -> None:
+    """Leave the counts where the watcher finds them."""
+    from analyzer.monitor.ingest import Ingest, leave
+
     counts = admission.counts
-    found = {
-        "requests": counts.requests,
-        "spans": counts.spans,
-        "rejected": counts.rejected,
-        "bytes": counts.bytes,
-        "refused": dict(counts.refused),
-        "waiting_bytes": store.log.waiting,
-        "groups": store.log.groups,
-        "error": store.log.last_error or store.compaction_error,
-    }
-    draft = folder / (INGEST + ".tmp")
-    try:
-        draft.write_text(json.dumps(found))
-        draft.replace(folder / INGEST)
-    except OSError:  # a full disk: the store tells it too
-        pass
+    found = Ingest(
+        requests=counts.requests,
+        spans=counts.spans,
+        rejected=counts.rejected,
+        bytes=counts.bytes,
+        refused=dict(counts.refused),
+        waiting_bytes=store.log.waiting,
+        groups=store.log.groups,
+        compactions=store.compactions,
+        error=store.log.last_error or store.compaction_error,
+    )
+    with contextlib.suppress(OSError):  # a full disk: the store tells it too
+        leave(folder, found)
 
 
 class Watcher:
@@ -206,6 +205,7 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     from analyzer.escape import escape
     from analyzer.monitor.api import routes
     from analyzer.monitor.checkpoint import Checkpoints
+    from analyzer.monitor.ingest import look
     from analyzer.monitor.monitor import Monitor
     from collectors.receivers.http_server import HttpServer, Listen
     from collectors.receivers.secure import StartError
@@ -224,7 +224,7 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     if checkpoints.told:
         note(f"the checkpoint cannot be used, all is read again: {escape(checkpoints.told)}")
     points = endpoints(found)
-    web = Web(routes(monitor, outbox), points.access())
+    web = Web(routes(monitor, outbox, lambda: look(place.folder)), points.access())
     server = HttpServer([Listen("API", points.host, found["serve.api"], web)], points.tls)
     try:
         server.start()
@@ -232,7 +232,12 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
         failed.put(str(error))
         return
     failed.put("")
-    courier = Deliverer(outbox, chosen, link_local=found["alerts.allow_link_local"])
+    courier = Deliverer(
+        outbox,
+        chosen,
+        link_local=found["alerts.allow_link_local"],
+        digest_ns=found.duration("alerts.digest"),
+    )
     courier.start()
     looking = threading.Thread(target=monitor.run, name="monitor", daemon=True)
     looking.start()

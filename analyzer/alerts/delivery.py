@@ -30,9 +30,11 @@ class Deliverer:
         targets: Sequence[Target],
         *,
         link_local: bool = False,
+        digest_ns: int = 0,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._outbox, self._link_local, self._clock = outbox, link_local, clock
+        self._digest_ns = digest_ns
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(
@@ -65,6 +67,8 @@ class Deliverer:
 
     def turn(self, target: Target) -> bool:
         """Deliver what is due to one target; whether there was anything."""
+        if self._gathering(target):
+            return False
         due = self._outbox.due(target.name, self._clock(), AT_ONCE)
         stale = _stale(due, target.repeats)
         self._outbox.forget(stale)
@@ -73,6 +77,12 @@ class Deliverer:
             if not self._deliver(target, due[first : first + target.batch]):
                 break
         return bool(due)
+
+    def _gathering(self, target: Target) -> bool:
+        """Whether what there is waits for the next digest; machines are told at once."""
+        if not self._digest_ns or not target.digests:
+            return False
+        return self._clock() - self._outbox.last_delivered(target.name) < self._digest_ns
 
     def _deliver(self, target: Target, deliveries: list[Delivery]) -> bool:
         """Whether to go on with the next ones."""

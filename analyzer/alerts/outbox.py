@@ -178,6 +178,13 @@ class Outbox:
         )
         return [Outcome(*row) for row in rows]
 
+    def last_delivered(self, target: str) -> int:
+        """When that target was told last, Unix nanoseconds; 0 where never."""
+        rows = self._rows(
+            "select max(at_ns) from log where target = ? and outcome = 'delivered'", (target,)
+        )
+        return int(rows[0][0] or 0)
+
     def _done(self, deliveries: Sequence[Delivery], now: int, outcome: str, detail: str) -> None:
         self.forget(deliveries)
         self._log(deliveries, now, outcome, detail)

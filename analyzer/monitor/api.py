@@ -11,6 +11,7 @@ import msgspec
 
 from analyzer.alerts.outbox import Outbox
 from analyzer.alerts.silences import silence_for
+from analyzer.monitor.ingest import Ingest
 from analyzer.monitor.metrics import openmetrics
 from analyzer.monitor.monitor import Look, Monitor
 from collectors.receivers.refusals import Refused, Why
@@ -23,13 +24,17 @@ LONGEST_WAIT = 30.0  # seconds of a long poll
 Routes = dict[tuple[str, str], Handler]
 
 
-def routes(monitor: Monitor, outbox: Outbox) -> Routes:
-    """The API's paths."""
+def routes(
+    monitor: Monitor, outbox: Outbox, ingest: Callable[[], Ingest | None] = lambda: None
+) -> Routes:
+    """The API's paths; `ingest`: what the process that receives has counted."""
     return {
         ("GET", "/healthz"): _healthz,
         ("GET", "/readyz"): _of_look(monitor, lambda look, _: {"generation": look.generation}),
-        ("GET", "/metrics"): _metrics(monitor, outbox),
-        ("GET", "/api/v1/snapshot"): _of_look(monitor, _snapshot),
+        ("GET", "/metrics"): _metrics(monitor, outbox, ingest),
+        ("GET", "/api/v1/snapshot"): _of_look(
+            monitor, lambda look, call: _snapshot(look, call) | {"ingest": ingest()}
+        ),
         ("GET", "/api/v1/instances"): _of_look(monitor, _instances),
         ("GET", "/api/v1/instance"): _of_look(monitor, _instance),
         ("GET", "/api/v1/findings"): _of_look(monitor, _findings),
@@ -61,12 +66,12 @@ def _of_look(monitor: Monitor, make: Callable[[Look, Call], Any]) -> Handler:
     return handler
 
 
-def _metrics(monitor: Monitor, outbox: Outbox) -> Handler:
+def _metrics(monitor: Monitor, outbox: Outbox, ingest: Callable[[], Ingest | None]) -> Handler:
     async def handler(call: Call) -> Answer:
         look = monitor.current
         if look is None:
             raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
-        text = await asyncio.to_thread(openmetrics, look, outbox.waiting())
+        text = await asyncio.to_thread(openmetrics, look, outbox.waiting(), ingest())
         return Answer(200, text.encode(), OPENMETRICS)
 
     return handler

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from analyzer.monitor.ingest import Ingest
 from analyzer.monitor.monitor import Look
 
 Sample = tuple[Mapping[str, str], float]
@@ -13,13 +14,14 @@ OTHER = "__other__"
 MOST = 200  # values of one label; a crafted name each must not fill a monitoring system
 
 
-def openmetrics(look: Look, waiting: Mapping[str, int]) -> str:
-    """Every metric; `waiting`: deliveries that wait, by target."""
+def openmetrics(look: Look, waiting: Mapping[str, int], ingest: Ingest | None = None) -> str:
+    """Every metric; `waiting`: deliveries that wait, by target; `ingest`: where spans come in."""
     lines: list[str] = []
-    for name, kind, help_, samples in _metrics(look, waiting):
+    found = [*_metrics(look, waiting), *(_ingest(ingest) if ingest else ())]
+    for name, kind, help_, samples in found:
         lines += [f"# TYPE {name} {kind}", f"# HELP {name} {help_}"]
         suffix = "_total" if kind == "counter" else ""
-        lines += [f"{name}{suffix}{_labels(labels)} {value:g}" for labels, value in samples]
+        lines += [f"{name}{suffix}{_labels(labels)} {value:.17g}" for labels, value in samples]
     return "\n".join([*lines, "# EOF", ""])
 
 
@@ -68,6 +70,39 @@ def _metrics(
         "gauge",
         "Alerts that wait to be delivered.",
         [({"target": target}, n) for target, n in sorted(waiting.items())],
+    )
+
+
+def _ingest(ingest: Ingest) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
+    name = "choreoscope_ingest_"
+    yield name + "requests", "counter", "Requests stored.", [({}, ingest.requests)]
+    yield name + "spans", "counter", "Spans stored.", [({}, ingest.spans)]
+    yield (
+        name + "rejected_spans",
+        "counter",
+        "Spans refused inside requests that were taken.",
+        [({}, ingest.rejected)],
+    )
+    yield (
+        name + "refused_requests",
+        "counter",
+        "Requests that were not taken.",
+        [({"reason": reason}, n) for reason, n in sorted(ingest.refused.items())],
+    )
+    yield name + "bytes", "counter", "Bytes taken, unpacked.", [({}, ingest.bytes)]
+    yield (
+        name + "waiting_bytes",
+        "gauge",
+        "Bytes that wait for the disk.",
+        [({}, ingest.waiting_bytes)],
+    )
+    yield name + "groups", "counter", "Groups written and synced.", [({}, ingest.groups)]
+    yield name + "compactions", "counter", "Compactions done.", [({}, ingest.compactions)]
+    yield (
+        name + "failing",
+        "gauge",
+        "1 where nothing can be stored or compacted.",
+        [({}, float(bool(ingest.error)))],
     )
 
 

@@ -15,6 +15,7 @@ from analyzer.alerts.delivery import Deliverer, deliver
 from analyzer.alerts.http import Later, Post, Refusal, send
 from analyzer.alerts.outbox import GIVE_UP_NS, Outbox
 from analyzer.alerts.targets.local import Exec
+from analyzer.alerts.targets.slack import Slack
 from analyzer.alerts.targets.webhook import SIGNATURE, Webhook, signature
 from tests.alerts.incidents import NOW, event
 from tests.alerts.receiver import receiver
@@ -219,3 +220,28 @@ def test_a_program_that_fails_or_is_missing(tmp_path: Path) -> None:
         deliver(Exec("run", (sys.executable, "-c", code)).message([event()]))
     with pytest.raises(Refusal, match="cannot be started"):
         deliver(Exec("run", (str(tmp_path / "nothing"),)).message([event()]))
+
+
+def test_a_digest_in_an_interval(tmp_path: Path) -> None:
+    """A chat gets all that changed as one message, once in an interval, also after a restart."""
+    clock = Clock()
+    outbox = Outbox(tmp_path / "alerts.db")
+    with receiver() as found:
+        target = Slack("chat", found.url)
+        for second in range(0, 600, 10):
+            outbox.commit({}, [event("firing", str(second))], ["chat"])
+            courier = Deliverer(outbox, [target], digest_ns=300 * SECOND, clock=clock)
+            courier.turn(target)
+            clock.now += 10 * SECOND
+        clock.now += 300 * SECOND
+        courier.turn(target)
+        texts = [json.loads(body)["text"] for _, _, body in found.got]
+        assert texts[0].startswith("ERROR")
+        assert texts[1:] == ["30 firing, 0 resolved", "29 firing, 0 resolved"]
+        hook = Webhook("hook", found.url)
+        found.got.clear()
+        for key in ("a", "b"):
+            outbox.commit({}, [event("firing", key)], ["hook"])
+            Deliverer(outbox, [hook], digest_ns=300 * SECOND, clock=clock).turn(hook)
+        assert len(found.got) == 2, "a machine is told at once"
+    outbox.close()

@@ -110,6 +110,13 @@ def test_from_spans_to_alerts(served: Served, tmp_path: Path) -> None:
     assert stuck["matching"] == batch.by_state["stuck"]
     assert served.get("/healthz").json() == {"status": "ok"}
     served.until("/metrics", 'state="stuck"')
+    ingest = served.get("/api/v1/snapshot?limit=0").json()["ingest"]
+    sent = len(recording(tmp_path))
+    assert (ingest["requests"], ingest["refused"]) == (sent, {})
+    assert f"choreoscope_ingest_requests_total {sent}\n" in served.get("/metrics").text
+    bad = httpx.post(f"http://127.0.0.1:{served.http}/v1/traces", content=b"?")
+    assert bad.status_code == 415
+    served.until("/metrics", 'choreoscope_ingest_refused_requests_total{reason="unknown-type"} 1')
     one = served.get(f"/api/v1/instance?id={stuck['instances'][0]['instance']}")
     assert one.status_code == 200
     assert served.get("/api/v1/instance?id=nothing").status_code == 404

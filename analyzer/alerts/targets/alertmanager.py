@@ -25,6 +25,7 @@ class Alertmanager:
     token: str = field(default="", repr=False)
     batch: int = 100
     repeats: bool = True
+    digests: bool = False
 
     def message(self, events: Sequence[Event]) -> Post:
         """One request for all events."""

@@ -61,6 +61,11 @@ class Target(Protocol):
         ...
 
     @property
+    def digests(self) -> bool:
+        """Whether people read it, who want one message in a while."""
+        ...
+
+    @property
     def repeats(self) -> bool:
         """Whether it forgets an alert that is not sent again."""
         ...

@@ -19,6 +19,7 @@ class Apprise:
     url: str = field(repr=False)
     batch: int = 1000
     repeats: bool = False
+    digests: bool = True
 
     def message(self, events: Sequence[Event]) -> Notify:
         """One digest for all events."""

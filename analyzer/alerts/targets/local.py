@@ -20,6 +20,7 @@ class Exec:
     timeout_s: float = 10.0
     batch: int = 1
     repeats: bool = False
+    digests: bool = False
 
     def message(self, events: Sequence[Event]) -> Run:
         """The program's call."""
@@ -34,6 +35,7 @@ class Stdout:
     name: str
     batch: int = 1
     repeats: bool = False
+    digests: bool = False
 
     def message(self, events: Sequence[Event]) -> Print:
         """The event's line."""

@@ -24,6 +24,7 @@ class PagerDuty:
     url: str = URL
     batch: int = 1
     repeats: bool = False
+    digests: bool = False
 
     def message(self, events: Sequence[Event]) -> Post:
         """One event."""

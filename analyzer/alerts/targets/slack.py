@@ -23,6 +23,7 @@ class Slack:
     url: str = field(repr=False)
     batch: int = 1000
     repeats: bool = False
+    digests: bool = True
 
     def message(self, events: Sequence[Event]) -> Post:
         """One message for all events."""

@@ -26,6 +26,7 @@ class Webhook:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     batch: int = 100
     repeats: bool = False
+    digests: bool = False
 
     def message(self, events: Sequence[Event]) -> Post:
         """One request for all events."""
