@@ -36,4 +36,8 @@ _COUNTS: dict[str, Callable[[Snapshot], int]] = {
     "alerts": lambda snapshot: len(snapshot.alerts),
 }
 
-PAGES: tuple[Entry, ...] = (Entry("instances", "Instances", "1", "Instances"),)
+PAGES: tuple[Entry, ...] = (
+    Entry("instances", "Instances", "1", "Instances"),
+    Entry("workflows", "Workflows", "2", "Workflows"),
+    Entry("services", "Services", "3", "Services"),
+)
