@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as OverGrpc
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as OverHttp
+from opentelemetry.exporter.zipkin.json import ZipkinExporter as Zipkin
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -58,3 +59,31 @@ def test_the_python_sdk(server: Running) -> None:
     assert len(found.links) == 4
     assert found.spans["status"].to_list().count(2) == 4
     assert set(found.spans["service"].cast(str)) == {f"shop-{n}" for n in range(4)}
+
+
+def test_the_zipkin_exporter(server: Running) -> None:
+    """Ids, parents, kinds and times to the microsecond; an error and its message."""
+    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+    provider.add_span_processor(
+        BatchSpanProcessor(Zipkin(endpoint=f"{server.zipkin}/api/v2/spans"))
+    )
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("publish", kind=SpanKind.PRODUCER) as publish:
+        publish.set_attribute("messaging.system", "kafka")
+        consume = tracer.start_span("process", kind=SpanKind.CONSUMER)
+        consume.set_status(Status(StatusCode.ERROR, "no stock"))
+        consume.end()
+    provider.shutdown()
+    spans = {row["span_id"]: row for row in stored(server.folder).spans.to_dicts()}
+    assert len(spans) == 2
+    for sent, kind, status in ((publish, 4, 0), (consume, 5, 2)):
+        context = sent.get_span_context()
+        row = spans[context.span_id]
+        assert (row["trace_hi"] << 64) | row["trace_lo"] == context.trace_id
+        assert (row["service"], row["kind"], row["status"]) == ("shop", kind, status)
+        assert abs(row["start_ns"] - sent.start_time) < 1000  # type: ignore[attr-defined]
+    assert (
+        spans[consume.get_span_context().span_id]["parent_id"] == publish.get_span_context().span_id
+    )
+    assert spans[consume.get_span_context().span_id]["error_message"] == "no stock"
+    assert spans[publish.get_span_context().span_id]["system"] == "kafka"
