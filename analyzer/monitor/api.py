@@ -14,6 +14,7 @@ from analyzer.alerts.silences import silence_for
 from analyzer.monitor.ingest import Ingest
 from analyzer.monitor.metrics import openmetrics
 from analyzer.monitor.monitor import Look, Monitor
+from analyzer.monitor.transfer import MEDIA, Packed, chosen
 from collectors.receivers.refusals import Refused, Why
 from collectors.receivers.web import Answer, Call, Handler
 
@@ -40,6 +41,7 @@ def routes(
         ("GET", "/api/v1/findings"): _of_look(monitor, _findings),
         ("GET", "/api/v1/services"): _of_look(monitor, _services),
         ("GET", "/api/v1/alerts"): _alerts(monitor, outbox),
+        ("GET", "/api/v1/look"): _whole(monitor, outbox),
         ("POST", "/api/v1/silences"): _silence(outbox),
         ("DELETE", "/api/v1/silences"): _unsilence(outbox),
     }
@@ -53,15 +55,38 @@ def _of_look(monitor: Monitor, make: Callable[[Look, Call], Any]) -> Handler:
     """Answers from the present look; with `after=GENERATION` from the first one after it."""
 
     async def handler(call: Call) -> Answer:
-        after = _number(call, "after", -1)
-        look = monitor.current
-        if after >= 0 and (look is None or look.generation <= after):
-            wait = min(float(_number(call, "wait", 10)), LONGEST_WAIT)
-            look = await asyncio.to_thread(monitor.wait, after, wait)
-        if look is None:
-            raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
+        look = await _awaited(monitor, call, _number(call, "after", -1))
         found = await asyncio.to_thread(make, look, call)
         return Answer(200, msgspec.json.encode(found))
+
+    return handler
+
+
+async def _awaited(monitor: Monitor, call: Call, after: int) -> Look:
+    """The first look after that generation, or the present one where none comes in time."""
+    look = monitor.current
+    if after >= 0 and (look is None or look.generation <= after):
+        wait = min(float(_number(call, "wait", 10)), LONGEST_WAIT)
+        look = await asyncio.to_thread(monitor.wait, after, wait)
+    if look is None:
+        raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
+    return look
+
+
+def _whole(monitor: Monitor, outbox: Outbox) -> Handler:
+    """All of a look for another dashboard; 204 where there is none after `after` of `session`."""
+    packed = Packed(outbox)
+
+    async def handler(call: Call) -> Answer:
+        same = call.query.get("session", packed.session) == packed.session
+        after = _number(call, "after", -1) if same else -1
+        look = await _awaited(monitor, call, after)
+        if look.generation <= after:
+            return Answer(204)
+        encoding = chosen(call.headers.get("accept-encoding", ""))
+        body = await asyncio.to_thread(packed.of, look, encoding)
+        headers = (("content-encoding", encoding),) if encoding else ()
+        return Answer(200, body, MEDIA, (*headers, ("vary", "accept-encoding")))
 
     return handler
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.dashboard.feed import Phase
+from tui.dashboard.feeds.fresh import Fresh
 from tui.dashboard.feeds.made import document, of_look
 from tui.dashboard.feeds.recording import Judging
 from tui.dashboard.feeds.threaded import FeedError, Threaded
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 REFRESH_S = 1.0
 QUIETEST_S = 0.5  # between two snapshots at least
-STALE_S = 30.0  # without a span
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,7 @@ class MonitorFeed(Threaded):
         self.watching = watching
         self.generation = 0
         self._monitor: Monitor | None = None
-        self._spans = 0
-        self._last_data = 0  # of the clock on the wall
+        self._fresh = Fresh()
 
     def source(self) -> Source:
         """Open the source, in the feed's thread. Raises FeedError."""
@@ -93,7 +92,7 @@ class MonitorFeed(Threaded):
 
     def _show(self, look: Look, outbox: Outbox) -> None:
         self.generation += 1
-        phase, message = self._phase(look)
+        phase, message = self.phase(look)
         self.show(
             of_look(look, outbox, self.generation),
             phase=phase,
@@ -108,19 +107,14 @@ class MonitorFeed(Threaded):
         """Spans that were not taken since the start."""
         return sum(look.rejected.values()) + look.damaged
 
-    def _phase(self, look: Look) -> tuple[Phase, str]:
-        if look.spans > self._spans:
-            latest = look.analysis.recording.spans["end_ns"].max()
-            first = not self._spans  # what lay there already is as old as it says
-            self._spans, self._last_data = look.spans, look.at_ns
-            if first and isinstance(latest, int):
-                self._last_data = min(latest, look.at_ns)
+    def phase(self, look: Look) -> tuple[Phase, str]:
+        """How it goes, and what there is to say."""
+        latest = look.analysis.recording.spans["end_ns"].max()
+        self._fresh.seen(look.spans, latest if isinstance(latest, int) else 0, look.at_ns)
         if look.more:
             return Phase.LOADING, f"{look.spans:,} spans read"
-        still = (look.at_ns - self._last_data) / 1e9
-        if self._spans and still > STALE_S:
-            return Phase.STALE, f"no span for {_rounded(still)}"
-        return Phase.LIVE, self.remark()
+        phase, said = self._fresh.phase(look.at_ns)
+        return phase, said or self.remark()
 
     def remark(self) -> str:
         """What there is to say while all is well."""
@@ -140,10 +134,3 @@ def passing_outbox() -> Iterator[Outbox]:
             yield outbox
         finally:
             outbox.close()
-
-
-def _rounded(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

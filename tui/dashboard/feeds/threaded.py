@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from analyzer.monitor.memory import resident
 from tui.dashboard.feed import Phase, Snapshot, Status
-from tui.dashboard.feeds.memory import resident
 
 PATIENCE = 1.8  # seconds that `stop` waits for the thread; a long computation is left to end
 PROGRESS_S = 0.1  # between two tellings of a progress
@@ -73,7 +73,7 @@ class Threaded:
         """Show another snapshot, or status; told once."""
         if snapshot is not None:
             self._snapshot = snapshot
-        self._status = replace(self._status, memory_bytes=resident(), **changes)
+        self._status = replace(self._status, **({"memory_bytes": resident()} | changes))
         if not self.stopping.is_set():
             self._told()
 
