@@ -248,6 +248,7 @@ class Dashboard(App[int]):
         self._counting = False
         first = self.shown is None
         self.shown = event.snapshot
+        self._show_status()
         main = self.screen_stack[0]
         main.query_one(Tiles).tell(event.tally)
         made = ((entry.id, entry.badge(event.snapshot)) for entry in PAGES)
@@ -284,12 +285,16 @@ class Dashboard(App[int]):
             page = _entry(place.page).load()(id=place.page)
             page.drawing = self.drawing
             page.search(place.where)
-            self.screen_stack[0].query_one("#content").mount(page)
-            self.call_after_refresh(self._mounted, page, place)
+            self.call_later(self._mount_page, page, place)
         else:
             self._mounted(page, place)
         self.screen_stack[0].query_one(Tabs).tell(place.page, self._badges)
         self._show_notice()
+
+    async def _mount_page(self, page: Page, place: Place) -> None:
+        await self.screen_stack[0].query_one("#content").mount(page)
+        self._show_notice()
+        self._mounted(page, place)
 
     def _mounted(self, page: Page, place: Place) -> None:
         if place.where != page.where:
@@ -298,7 +303,7 @@ class Dashboard(App[int]):
             page.return_to(place.key)
         if self.shown is not None and page.snapshot is not self.shown:
             page.show(self.shown)
-        page.focus_first()
+        self.call_after_refresh(page.focus_first)  # what is not displayed takes no focus
         if place.instance is not None:
             self._open_instance(place.instance)
 
@@ -389,6 +394,10 @@ class Dashboard(App[int]):
     def _copy_chosen(self, copies: Sequence[Copy], chosen: int | None) -> None:
         if chosen is not None:
             self.run_worker(partial(self._copy, copies[chosen].text), thread=True, group="copy")
+
+    @on(Page.CopyText)
+    def _copy_asked(self, event: Page.CopyText) -> None:
+        self.run_worker(partial(self._copy, event.text), thread=True, group="copy")
 
     def _copy(self, text: str) -> None:
         from tui.dashboard.clipboard import copy

@@ -90,6 +90,7 @@ class FilterBar(Vertical):
         self._underline = Underline()
         self._first = where
         self._error = ""
+        self._unfinished = False  # the error is at the end: there may be more to come
 
     def compose(self) -> ComposeResult:
         """The line and its hint."""
@@ -128,6 +129,7 @@ class FilterBar(Vertical):
     def wrong(self, message: str = "", start: int = 0, end: int = 0) -> None:
         """Underline that part and say why; without a message all is well."""
         self._error = message
+        self._unfinished = end >= len(self.input.value)
         self._underline.span = (start, end) if message else None
         self.input.refresh()
         self._hint()
@@ -136,10 +138,11 @@ class FilterBar(Vertical):
         hint = self.query_one("#hint", Static)
         focus = self.input.has_focus
         self.set_class(bool(self._error) or focus, "-hinting")
-        if self._error:
+        every = completions(self.input.value, self.values) if focus else []
+        found = [foreign(one, 40) for one in every]
+        if self._error and not (found and self._unfinished):
             hint.update(content(("filter: ", "error bold"), foreign(self._error, 300)))
         elif focus:
-            found = [foreign(one, 40) for one in completions(self.input.value, self.values)]
             more = f"  +{len(found) - HINTS} more" if len(found) > HINTS else ""
             hint.update(content(("  ".join(found[:HINTS]) + more, "dim"), drawing=self.drawing))
 

@@ -29,6 +29,7 @@ class Menu(ModalScreen["int | None"]):
     DEFAULT_CSS = (
         CSS.format(name="Menu") + "Menu OptionList { height: auto; width: auto; min-width: 34;"
         " max-height: 20; border: none; background: $surface; padding: 0; }"
+        "Menu OptionList:focus { border: none; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Close", id="menu-close"),

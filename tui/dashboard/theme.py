@@ -16,7 +16,7 @@ STYLES: dict[str, str] = {
     "success": "$text-success",
     "accent": "$text-accent",
     "special": "$text-secondary",
-    "dim": "$text-muted",
+    "dim": "dim",
     "bold": "bold",
 }
 # Tones of the states, as `rows` and STYLES name them.

@@ -138,7 +138,7 @@ class Tiles(Widget):
         if change:
             arrow = self.drawing.pick(("▲", "^") if change > 0 else ("▼", "v"))
             parts.append((f" {arrow}{change:+,}", "dim"))
-        if kind.title == "done" and self.tally and any(self.tally.ends):
+        if kind.title == "done" and self.tally and sum(map(bool, self.tally.ends)) > 1:
             parts += [" ", (self.drawing.spark(self.tally.ends), "dim")]
         return parts
 

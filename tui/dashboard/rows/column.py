@@ -77,7 +77,7 @@ def widths(columns: Sequence[Column], room: int, *, wide: bool = False) -> list[
 
 def _tight(columns: Sequence[Column]) -> int:
     """Cells that they take when each has most of what it wants, and no less than its least."""
-    return sum((column.least + 3 * column.width) // 4 + 1 for column in columns) - 1
+    return sum((column.least + 7 * column.width) // 8 + 1 for column in columns) - 1
 
 
 def _shared(columns: Sequence[Column], room: int) -> list[tuple[Column, int]]:

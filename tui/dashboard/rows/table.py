@@ -43,16 +43,16 @@ class Rows(ScrollView, can_focus=True):
         scrollbar-size-horizontal: 1;
         overflow-x: hidden;
         overflow-y: auto;
-        & .rows--header { color: $text-muted; text-style: bold; }
+        & .rows--header { text-style: bold dim; }
         & .rows--heading { color: $text-accent; text-style: bold; }
         & .rows--cursor { background: $primary 30%; text-style: bold; }
-        & .rows--cursor-blurred { background: $primary 12%; }
+        & .rows--cursor-blurred { background: $primary 15%; }
         & .rows--error { color: $text-error; }
         & .rows--warning { color: $text-warning; }
         & .rows--success { color: $text-success; }
         & .rows--accent { color: $text-accent; }
         & .rows--special { color: $text-secondary; }
-        & .rows--dim { color: $text-muted; }
+        & .rows--dim { text-style: dim; }
         & .rows--bold { text-style: bold; }
     }
     Rows.-wide { overflow-x: auto; }
@@ -211,7 +211,7 @@ class Rows(ScrollView, can_focus=True):
         return self._line(at).crop_extend(x, x + width, self.rich_style)
 
     def _header(self) -> Strip:
-        style = self._tone("header")
+        style = self.rich_style + self._tone("header")
         arrow = self.drawing.pick(("↓", "v") if self.descending else ("↑", "^"))
         dots = self.drawing.own("…")
         parts = titles(self._fitted, self.sorted_by, arrow, style, dots)
@@ -237,7 +237,8 @@ class Rows(ScrollView, can_focus=True):
         text = f"{rule} {label} {self.drawing.own('·')} {rows:,} "
         width = self.size.width - GUTTER
         shown = fit(text, width, dots=self.drawing.own("…"))
-        return Strip([Segment(" " * GUTTER + shown, self._tone("heading"))])
+        style = self.rich_style + self._tone("heading")
+        return Strip([Segment(" " * GUTTER + shown, style)])
 
     def _painted(self, row: int, is_cursor: bool) -> Strip:
         base = self.rich_style
@@ -264,9 +265,16 @@ class Rows(ScrollView, can_focus=True):
         return [cells[at] for cells in block], str(self._keys[number][at])
 
     def _tone(self, tone: str) -> RichStyle:
-        if tone not in self._palette:
-            self._palette[tone] = self.get_component_rich_style(f"rows--{tone}", partial=True)
-        return self._palette[tone]
+        style = self._palette.get(tone)
+        if style is None:
+            full = self.get_component_rich_style(f"rows--{tone}")  # blended with what is under it
+            own = self.get_component_rich_style(f"rows--{tone}", partial=True)
+            style = own + RichStyle(
+                color=full.color if own.color else None,
+                bgcolor=full.bgcolor if own.bgcolor else None,
+            )
+            self._palette[tone] = style
+        return style
 
     def _forget(self) -> None:
         self._blocks.clear()

@@ -51,6 +51,12 @@ class Page(Vertical):
         where: str = ""
         key: str | None = None  # a place of that page: what its `return_to` takes
 
+    @dataclass
+    class CopyText(Message):
+        """Copy that text, and say how it was done."""
+
+        text: str
+
     def show(self, snapshot: Snapshot) -> None:
         """Show that snapshot: keep it, and put it on the screen (soon, where a worker is at it)."""
         self.snapshot = snapshot

@@ -101,11 +101,11 @@ def _rank(now_ns: int = 0) -> pl.Expr:
 def columns(cells: _Cells) -> tuple[Column, ...]:
     """As the drawing of docs/dashboard.md shows them."""
     return (
-        Column("state", "STATE", cells.states, 13, 9, wide=17, sort=_rank),
-        Column("workflow", "WORKFLOW", texts("workflow"), 22, 10, grow=1, wide=40, rank=2,
+        Column("state", "STATE", cells.states, 12, 9, wide=17, sort=_rank),
+        Column("workflow", "WORKFLOW", texts("workflow"), 16, 10, grow=1, wide=40, rank=2,
                middle=True, sort="workflow"),
-        Column("instance", "INSTANCE", texts("id"), 20, 10, grow=1, wide=48, sort="id"),
-        Column("waiting", "WAITING FOR", _waiting, 24, 10, grow=2, wide=48, middle=True,
+        Column("instance", "INSTANCE", texts("id"), 16, 10, grow=1, wide=48, sort="id"),
+        Column("waiting", "WAITING FOR", _waiting, 18, 10, grow=2, wide=48, middle=True,
                sort="waiting_step"),
         Column("age", "AGE", _ages, 7, 6, align="right", sort="start_ns"),
         Column("overdue", "OVERDUE", _overdue, 8, 7, align="right", rank=1, sort=_late,
@@ -156,6 +156,7 @@ class Instances(TablePage):
     def aside(self) -> Sequence[Widget]:
         """The pane."""
         self._why = Why(self.drawing)
+        self._fit()
         return (self._why,)
 
     # -- in the worker -------------------------------------------------------------------------
@@ -236,8 +237,11 @@ class Instances(TablePage):
 
     def on_resize(self) -> None:
         """No pane where there is no room."""
+        self._fit()
+
+    def _fit(self) -> None:
         if self._why is not None:
-            self._why.display = self.size.width > DETAIL
+            self._why.display = self.app.size.width > DETAIL
 
     @on(Rows.Moved)
     def _moved(self, event: Rows.Moved) -> None:

@@ -49,7 +49,9 @@ def why(
     if len(findings) > FINDINGS:
         parts.append((f"\n+{len(findings) - FINDINGS:,} more findings\n", "dim"))
     if not findings:
-        parts.append(("\nNothing wrong was found.\n", "dim"))
+        faulty = STATE_TONES.get(state) in ("error", "warning", "special")
+        said = "No finding says why." if faulty else "Nothing wrong was found."
+        parts.append((f"\n{said}\n", "dim"))
     return [*parts, *_facts(row)]
 
 
