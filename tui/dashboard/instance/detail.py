@@ -39,7 +39,7 @@ def detail(sheet: Sheet, row: Row, width: int) -> list[Line]:
     if row.kind == "missing":
         text = "a span names this parent, and the recording does not hold it"
         lines += wrapped(text, width, [("missing ", "dim")])
-    return lines + _attributes(row.data, width, style)
+    return sheet.owned(lines + _attributes(row.data, width, style))
 
 
 def _when(sheet: Sheet, row: Row) -> Line:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from analyzer.escape import escape
 from analyzer.reporters.style import STATE_COLOURS, STATE_GLYPHS, Style
 from analyzer.reporters.units import count, duration
 from tui.dashboard.instance.model import Model
 from tui.dashboard.instance.pieces import Line, Piece, cells, short
 
+ROOMY = 100  # cells; less has no room for the way back
 STATE_TONES = {"red": "error", "yellow": "warning", "green": "success", "magenta": "special",
                "cyan": "accent", "blue": "accent", "dim": "dim"}  # fmt: skip
 
@@ -23,20 +26,24 @@ def header(model: Model, style: Style, width: int) -> list[Line]:
     # more than is usual is no "17 of 13"
     of = f" of {usual}" if usual and usual >= progress["steps"] else ""
     steps = f"{progress['steps']:,}{of} {'step' if progress['steps'] == 1 and not of else 'steps'}"
-    traces = found["trace_ids"]
-    linked = f" (+{len(traces) - 1:,} linked)" if len(traces) > 1 else ""
-    trace = f"trace {escape(traces[0])[:8]}{style.own('…')}{linked}" if traces else "no trace"
-    room = max(width - len(state) - len(trace) - len(steps) - 23, 24)
-    line: Line = [
-        (style.own("Instances › ") if style.unicode else "Instances > ", "dim"),
+    crumb = ("Instances › " if style.unicode else "Instances > ") if width >= ROOMY else ""
+    around: Line = [
+        (crumb, "dim"),
         (f"{style.pick(STATE_GLYPHS.get(state, ('?', '?')))} {escape(state)} ", tone),
-        (short(found["instance"], room // 2, style), "bold"),
-        (f"  {short(found['workflow'] or '', room // 2, style)}", "accent"),
-        (f"  {trace}", "dim"),
         (f"  {steps}", ""),
+        (f"  {_trace(found['trace_ids'], style)}", "dim"),
     ]
+    room = max(width - cells(around) - 2, 16)
+    workflow = short(found["workflow"] or "", room // 2, style)
+    name = short(found["instance"], max(room - cell_len(workflow), 8), style)
+    line = [*around[:2], (name, "bold"), (f"  {workflow}", "accent"), *around[2:]]
     waiting = _waiting(model, style, width)
     return [line, waiting] if waiting else [line]
+
+
+def _trace(traces: Sequence[str], style: Style) -> str:
+    linked = f" (+{len(traces) - 1:,} linked)" if len(traces) > 1 else ""
+    return f"trace {escape(traces[0])[:8]}{style.own('…')}{linked}" if traces else "no trace"
 
 
 def _waiting(model: Model, style: Style, width: int) -> Line:

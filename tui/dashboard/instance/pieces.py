@@ -25,6 +25,17 @@ def cells(line: Iterable[Piece]) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
+def cut(line: Line, width: int) -> Line:
+    """The line, no wider than that."""
+    kept: Line = []
+    for text, tone in line:
+        kept.append((clip(text, width, ""), tone))
+        width -= cell_len(kept[-1][0])
+        if width <= 0:
+            break
+    return kept
+
+
 def cell(text: str, width: int, style: Style, *, middle: bool = False) -> str:
     """A foreign text, escaped, cut and padded to `width` cells."""
     shown = escape(text)

@@ -15,6 +15,7 @@ from tui.dashboard.instance.sheet import Sheet, tone
 
 TIME = 8
 LEAST = 20  # cells of a column
+NAME = 14  # cells of a step's name that all else gives way to
 PAUSE_SHARE = 0.2  # as the folds of the time axis
 
 
@@ -98,71 +99,67 @@ class SequenceSheet(Sheet):
         here = self._column[row.service]
         sign, own = self.glyph(row), tone(row) or ("accent" if row.critical else "success")
         time = "" if row.start_ns is None else self.at(row.start_ns)
-        said = self._said(row, event.join)
         source = self._at(event.join.source) if event.join else None
         if source is None or event.join is None:
-            body = self._self(here, [(f"{sign} ", own), (said, tone(row))], cells)
+            body = self._self(here, row, (f"{sign} ", own), cells)
         elif self._column[source] < here:
-            body = self._right(self._column[source], here, said, event.join, (sign, own), cells)
+            body = self._right(self._column[source], here, row, event.join, (sign, own), cells)
         else:
-            body = self._left(here, self._column[source], said, event.join, (sign, own), cells)
+            body = self._left(here, self._column[source], row, event.join, (sign, own), cells)
         return [(f"{time:<{TIME}}", "dim"), *body]
 
-    def _said(self, row: Row, join: Join | None) -> str:
-        parts = [row.operation]
+    def _said(self, row: Row, join: Join | None, room: int) -> str:
+        """The step and, where there is room, how the message came and how long it waited."""
+        parts = [] if row.kind == "step" else [self.due(row)]
         if join and row.kind == "step":
             parts += [join.kind] if join.kind not in ("sync", "event") else []
             parts += [f"{join.tier} {join.confidence:.2f}"] if not join.solid else []
             waits = join.wait_ns > 0 and join.kind != "sync"
             parts += [self.own(f"waited {duration(join.wait_ns)}")] if waits else []
-        elif row.kind != "step":
-            parts.append(self.due(row))
-        return "  ".join([short(parts[0], 60, self.style), *parts[1:]])
+        while parts and room - sum(len(part) + 2 for part in parts) < NAME:
+            parts.pop(0)
+        left = max(room - sum(len(part) + 2 for part in parts), 1)
+        return "  ".join([short(row.operation, left, self.style), *parts])
 
     def _lives(self, first: int, last: int, cells: int) -> str:
         """Life lines of the columns [first, last)."""
         line = self.style.pick(("│", "|"))
         return (line + " " * (cells - 1)) * (last - first)
 
-    def _self(self, here: int, said: Line, cells: int) -> Line:
+    def _self(self, here: int, row: Row, sign: Piece, cells: int) -> Line:
         """What happens inside a service: a sign on its life line, the words over the others."""
-        return [(self._lives(0, here, cells), "dim"), *self._fit(said, here, cells)]
+        room = (len(self._column) - here) * cells
+        said = self._said(row, None, room - 4)
+        used = 2 + cell_len(said)
+        next_life = here + -(-used // cells)
+        gap = (next_life - here) * cells - used
+        rest = self._lives(next_life, len(self._column), cells)
+        before = self._lives(0, here, cells)
+        return [(before, "dim"), sign, (said, tone(row)), (" " * gap + rest, "dim")]
 
-    def _right(
-        self, source: int, here: int, said: str, join: Join, sign: Piece, cells: int
-    ) -> Line:
+    def _right(self, source: int, here: int, row: Row, join: Join, sign: Piece, cells: int) -> Line:
         start = self.style.pick(("├", "+"))
         room = (here - source) * cells - 2
-        arrow = self._arrow(said, join, room) + self.style.pick(("▶", ">"))
+        arrow = self._arrow(row, join, room) + self.style.pick(("▶", ">"))
         before = self._lives(0, source, cells)
         after = self._lives(here + 1, len(self._column), cells)
         own = (sign[0] + " " * (cells - 1), sign[1])
         return [(before, "dim"), (start + arrow, sign[1]), own, (after, "dim")]
 
-    def _left(self, here: int, source: int, said: str, join: Join, sign: Piece, cells: int) -> Line:
+    def _left(self, here: int, source: int, row: Row, join: Join, sign: Piece, cells: int) -> Line:
         room = (source - here) * cells - 2
-        arrow = self.style.pick(("◀", "<")) + self._arrow(said, join, room)
+        arrow = self.style.pick(("◀", "<")) + self._arrow(row, join, room)
         before = self._lives(0, here, cells)
         end = self.style.pick(("┤", "+")) + " " * (cells - 1)
         after = self._lives(source + 1, len(self._column), cells)
         return [(before, "dim"), sign, (arrow, sign[1]), (end, "dim"), (after, "dim")]
 
-    def _arrow(self, said: str, join: Join, room: int) -> str:
+    def _arrow(self, row: Row, join: Join, room: int) -> str:
         """The words on a solid line (a call, a child) or a dotted one."""
         dash = self.style.pick(("─", "-") if join.solid else ("┄", "."))
-        text = clip(f" {said} ", room - 2, self.style.own("…"))
+        text = clip(f" {self._said(row, join, room - 4)} ", max(room - 2, 0), "")
         rest = room - cell_len(text)
         return dash * (rest // 2) + text + dash * (rest - rest // 2)
-
-    def _fit(self, said: Line, here: int, cells: int) -> Line:
-        room = (len(self._column) - here) * cells
-        (sign, own), (text, weight) = said
-        shown = clip(text, room - 2, self.style.own("…"))
-        used = 2 + cell_len(shown)
-        next_life = here + -(-used // cells)
-        gap = (next_life - here) * cells - used
-        rest = self._lives(next_life, len(self._column), cells)
-        return [(sign, own), (shown, weight), (" " * gap + rest, "dim")]
 
     def _pause(self, event: Event, cells: int) -> Line:
         text = self.own(f"// {duration(event.pause_ns)} //")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.reporters.style import DEFAULT, Style
 from analyzer.reporters.units import duration
 from tui.dashboard.instance.model import Model, Row
-from tui.dashboard.instance.pieces import Line, plain
+from tui.dashboard.instance.pieces import Line, cut, plain
 
 COPIED = 10_000  # lines of a tab that are copied as text
 
@@ -59,11 +59,17 @@ class Sheet:
         lines += [self.line(at, wide) for at in range(min(total, COPIED))]
         if total > COPIED:
             lines.append([(f"+{total - COPIED:,} more lines", "dim")])
-        return "".join(plain(line) + "\n" for line in lines)
+        return "".join(plain(cut(line, wide)) + "\n" for line in lines)
 
     def own(self, text: str) -> str:
         """Our own typography, in ASCII where nothing else can be shown."""
         return self.style.own(text if self.style.unicode else text.replace("≤", "<="))
+
+    def owned(self, lines: list[Line]) -> list[Line]:
+        """The same for lines, foreign text included: the ellipsis of what was cut is in it."""
+        if self.style.unicode:
+            return lines
+        return [[(self.own(text), tone) for text, tone in line] for line in lines]
 
     # -- words that several tabs use -----------------------------------------------------------
 

@@ -92,7 +92,7 @@ class TreeSheet(Sheet):
         row = self.model.rows[number]
         tail = self._tail(number, row)
         branch = self._branch(number)
-        room = max(width - len(branch) - 4 - cells(tail), 10)
+        room = max(width - len(branch) - 5 - cells(tail), 10)
         named = f"missing parent {row.operation}" if row.kind == "missing" else row.operation
         name = short(named, max(room * 3 // 5, 8), self.style)
         service = short(row.service, max(room - cells([(name, "")]) - 2, 4), self.style)

@@ -49,7 +49,7 @@ class WhySheet(Sheet):
         for finding in self.model.document["findings"]:
             lines += [*self._finding(finding, width), []]
         nothing: list[Line] = [[("no finding about this instance", "dim")], []]
-        return [*(lines or nothing), *self._membership(width)]
+        return self.owned([*(lines or nothing), *self._membership(width)])
 
     def _finding(self, finding: Mapping[str, Any], width: int) -> list[Line]:
         glyph = SEVERITY_GLYPHS.get(finding["severity"], ("?", "?"))

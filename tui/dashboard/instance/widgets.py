@@ -20,17 +20,18 @@ from tui.dashboard.instance.model import Row
 from tui.dashboard.instance.pieces import TONES, Line
 from tui.dashboard.instance.sheet import Sheet
 
+# No alpha: what is painted over another style is not blended.
 CSS = """
     & .lines--error { color: $text-error; }
     & .lines--warning { color: $text-warning; }
     & .lines--success { color: $text-success; }
-    & .lines--accent { color: $text-accent; }
+    & .lines--accent { color: $text-primary; }
     & .lines--special { color: $text-secondary; }
-    & .lines--dim { color: $text-muted; }
+    & .lines--dim { text-style: dim; }
     & .lines--bold { text-style: bold; }
     & .lines--tab { text-style: bold reverse; }
-    & .lines--cursor { background: $primary 30%; text-style: bold; }
-    & .lines--cursor-blurred { background: $primary 12%; }
+    & .lines--cursor { background: $primary-muted; text-style: bold; }
+    & .lines--cursor-blurred { background: $surface; }
 """
 CLASSES = {f"lines--{tone}" for tone in (*TONES, "tab", "cursor", "cursor-blurred")}
 
