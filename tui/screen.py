@@ -41,6 +41,7 @@ def show(feed: Feed, where: str = "") -> Exit:
     from tui.dashboard.app import Dashboard
     from tui.dashboard.feed import Phase
 
+    _hush()
     app = Dashboard(feed, where=where, ascii=not can_unicode(sys.stdout))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: app.exit())  # the terminal must not stay as it is
@@ -56,3 +57,12 @@ def show(feed: Feed, where: str = "") -> Exit:
         note(escape(feed.status.message))
         return Exit.INPUT
     return Exit.CLEAN
+
+
+def _hush() -> None:
+    """What a library logs or warns of would be written onto the screen."""
+    import logging
+    import warnings
+
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")

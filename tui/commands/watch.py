@@ -117,7 +117,7 @@ def _watching(keys: tuple[str, ...], expect: str | None, refresh: float) -> Watc
 
 
 def _reading(sources: tuple[str, ...], watching: Watching) -> Feed:
-    from collectors.sources import SourceError
+    from collectors.source import SourceError
     from tui.dashboard.feeds.choose import feed_of
 
     try:

@@ -11,7 +11,8 @@ from typing import Any
 from analyzer.monitor.memory import resident
 from tui.dashboard.feed import Phase, Snapshot, Status
 
-PATIENCE = 1.8  # seconds that `stop` waits for the thread; a long computation is left to end
+PATIENCE = 1.8  # seconds of `stop`; a long computation is left to end by itself
+RELEASE_S = 0.6  # ... of them for what is held
 PROGRESS_S = 0.1  # between two tellings of a progress
 
 
@@ -50,11 +51,16 @@ class Threaded:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and give free what is held; again it does nothing."""
+        if self.stopping.is_set():
+            return
         self.stopping.set()
-        self.interrupt()
+        until = time.monotonic() + PATIENCE
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(PATIENCE)
+            self._thread.join(PATIENCE - RELEASE_S)
+        releasing = threading.Thread(target=self.release, name="feed-release", daemon=True)
+        releasing.start()
+        releasing.join(until - time.monotonic())
 
     def instance(self, identifier: str) -> Mapping[str, Any]:
         """One instance as a document."""
@@ -66,8 +72,8 @@ class Threaded:
         """Runs in the thread; looks at `stopping`."""
         raise NotImplementedError
 
-    def interrupt(self) -> None:
-        """Wake the thread where it waits for something else than `stopping`."""
+    def release(self) -> None:
+        """Give free what is held beyond the thread; runs once, after it in most cases."""
 
     def show(self, snapshot: Snapshot | None = None, **changes: Any) -> None:
         """Show another snapshot, or status; told once."""
