@@ -35,17 +35,19 @@ def analyze(
     from analyzer.conformance.declared import NOTHING
     from analyzer.pipeline import analyze_recording
     from collectors.recording import Recording
+    from collectors.telemetry import following, stage
 
     if not isinstance(source, Recording):
         from collectors import read
 
         source = read([source] if isinstance(source, str | Path) else list(source))
-    return analyze_recording(
-        source,
-        as_of_ns=as_of_ns,
-        keys=tuple(keys),
-        wall_ns=wall_ns,
-        progress=progress,
-        declared=declared or NOTHING,
-        later_ns=later_ns,
-    )
+    with stage("analyze", spans=len(source.spans)), following(progress) as tell:
+        return analyze_recording(
+            source,
+            as_of_ns=as_of_ns,
+            keys=tuple(keys),
+            wall_ns=wall_ns,
+            progress=tell,
+            declared=declared or NOTHING,
+            later_ns=later_ns,
+        )

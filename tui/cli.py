@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -131,7 +132,12 @@ def run(arguments: list[str] | None = None) -> int:
     if sys.stdout is None:
         _complain("standard output is closed; name a file, or /dev/null")
         return Exit.USAGE
+    end: Callable[[], None] = lambda: None  # noqa: E731 - telemetry that was begun
     try:
+        if os.environ.get("CHOREOSCOPE_TELEMETRY_ENDPOINT"):
+            from tui.telemetry import from_environment
+
+            end = from_environment()
         code: Any = group.main(arguments, prog_name="choreoscope", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
@@ -153,6 +159,8 @@ def run(arguments: list[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except Exception as error:
         return _no_room(error) or _crash(error)
+    finally:
+        end()
 
 
 def _safe_show(error: click.ClickException) -> None:

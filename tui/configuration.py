@@ -64,6 +64,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("alerts.allow_link_local", False, "permit targets with link-local addresses"),
     Setting("watch.open_url", "", "where O opens a trace: https://jaeger.example/trace/{trace_id}"),
     Setting("watch.theme", "", "one of Textual's themes, such as textual-light"),
+    Setting("telemetry.endpoint", "", "OTLP over HTTP: where spans and metrics of its own go"),
 )
 TARGETS = "alerts.targets"  # a table of targets by name
 KEYS = "watch.keys"  # a table of keys by the action's id

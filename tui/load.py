@@ -99,9 +99,10 @@ def _declared(request: Request) -> Any:
 def _read(sources: tuple[str, ...]) -> Any:
     from analyzer.escape import escape
     from collectors import SourceError, read
+    from collectors.telemetry import stage
 
     try:
-        with progress("reading") as meter:
+        with progress("reading") as meter, stage("read"):
             return read(sources, progress=meter)
     except SourceError as error:
         raise Stop(Exit.INPUT, escape(error)) from None

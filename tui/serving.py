@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui import telemetry
 from tui.configuration import Configuration
 from tui.exits import Exit, Stop
 
@@ -36,6 +37,7 @@ class Place:
 
     folder: Path
     configuration: Configuration
+    instance: str = ""  # the identity of this `serve` in its own telemetry
 
 
 def endpoints(found: Configuration) -> Endpoints:
@@ -118,13 +120,15 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
     except SourceError as error:
         raise Stop(Exit.USAGE, str(error)) from None
     with store:
-        admission = Admission(store, found["serve.limit"])
+        name = telemetry.instance()
+        end = telemetry.begin(found["telemetry.endpoint"], name)
+        admission = Admission(store, found["serve.limit"], name)
         receivers = Receivers(admission, points)
         try:
             receivers.start()
         except StartError as error:
             raise Stop(Exit.USAGE, str(error)) from None
-        watcher = Watcher(Place(store.layout.folder, found))
+        watcher = Watcher(Place(store.layout.folder, found, name))
         try:
             watcher.start()
             for what, port in receivers.ports.items():
@@ -137,6 +141,7 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
         finally:
             receivers.stop()
             watcher.stop()
+            end()
     return Exit.CLEAN
 
 
@@ -218,6 +223,7 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us in its order
+    end = telemetry.begin(found["telemetry.endpoint"], place.instance)
     outbox = Outbox(place.folder / ALERTS)
     checkpoints = Checkpoints(place.folder, store_of(place.folder).salt.hex())
     monitor = Monitor(place.folder, _settings(found, chosen), outbox, checkpoints=checkpoints)
@@ -248,6 +254,7 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     server.stop(2.0)
     looking.join(5.0)
     outbox.close()
+    end()
 
 
 def _settings(found: Configuration, chosen: Sequence[Target]) -> Any:

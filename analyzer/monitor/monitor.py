@@ -21,6 +21,7 @@ from analyzer.monitor.remembered import Remembered
 from analyzer.monitor.source import Position, Source, StoreSource, Taken
 from analyzer.monitor.working_set import Left, Limits, WorkingSet
 from analyzer.pipeline import analyze_recording
+from collectors.telemetry import following, stage
 
 SECOND = 1_000_000_000
 FETCH_NS = 5 * SECOND  # between two readings of the source for traces that came back
@@ -131,6 +132,10 @@ class Monitor:
 
     def look(self) -> Look:
         """Take in what has come, judge, tell. The same for any split of the input into looks."""
+        with stage("look"):
+            return self._look()
+
+    def _look(self) -> Look:
         begin = time.monotonic()
         now = self._clock()
         taken = self.source.poll()
@@ -205,14 +210,16 @@ class Monitor:
             self.working.add(parts)
 
     def _analysis(self, now: int) -> Analysis:
-        return analyze_recording(
-            self.working.recording,
-            as_of_ns=now,
-            keys=self.settings.keys,
-            wall_ns=now,
-            arrival=self.lag.arrival_ns,
-            declared=self.settings.declared,
-        )
+        with following() as tell:
+            return analyze_recording(
+                self.working.recording,
+                as_of_ns=now,
+                keys=self.settings.keys,
+                wall_ns=now,
+                arrival=self.lag.arrival_ns,
+                declared=self.settings.declared,
+                progress=tell,
+            )
 
     def _tell(self, analysis: Analysis, now: int) -> None:
         seen = [*incidents(analysis.findings, self.settings.least, now), *self._silence(now)]

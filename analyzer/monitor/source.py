@@ -15,6 +15,7 @@ from collectors.ledger import Ledger
 from collectors.store.decoding import Decoder
 from collectors.store.fetch import traces
 from collectors.store.follow import File, Follower
+from collectors.telemetry import stage
 
 SECOND = 1_000_000_000
 TOGETHER_NS = 5 * SECOND  # what arrived within it is taken as arriving at its end
@@ -100,6 +101,10 @@ class StoreSource:
 
     def poll(self) -> Taken:
         """What was stored since the last call, as much as is taken `AT_ONCE`."""
+        with stage("decode"):
+            return self._poll()
+
+    def _poll(self) -> Taken:
         decoder = Decoder(self._ledger, "store")
         parts: list[Part] = []
         arrivals: list[int] = []

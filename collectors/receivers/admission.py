@@ -19,6 +19,8 @@ PATIENCE = 2.0  # seconds: JavaScript's gRPC exporter never sends again, so a pa
 PAUSE = 0.02
 IN_FLIGHT = 256 << 20  # bytes of bodies that are being taken at once
 
+OWN = "choreoscope does not take the spans of its own process"
+
 _ENCODINGS = {"gzip": Encoding.GZIP, "zstd": Encoding.ZSTD}
 
 
@@ -54,8 +56,10 @@ class Taken:
 class Admission:
     """Takes requests into a sink; safe to call from any thread."""
 
-    def __init__(self, sink: Sink, limit: int = LIMIT) -> None:
+    def __init__(self, sink: Sink, limit: int = LIMIT, own: str = "") -> None:
+        """`own`: the service.instance.id of this process, whose own spans are not taken."""
         self.limit = limit
+        self._own = own.encode()
         self.counts = Counts()
         self._sink = sink
         self._lock = threading.Lock()
@@ -67,6 +71,8 @@ class Admission:
         if not plain:
             return Taken(Checked(0), 0, None)
         checked = check(kind, plain)
+        if self._own and self._own in plain:  # each request about itself would make another one
+            checked = Checked(0, checked.spans + checked.rejected, OWN)
         if not checked.spans:
             return Taken(checked, len(plain), None)
         packed = _ENCODINGS.get(encoding.strip().lower())

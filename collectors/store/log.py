@@ -13,6 +13,7 @@ from pathlib import Path
 from collectors.store.files import Files
 from collectors.store.frames import Request, encoded, scan
 from collectors.store.layout import Layout, segment_name
+from collectors.telemetry import stage
 
 SEGMENT = 64 << 20  # bytes as stored
 SEGMENT_UNPACKED = 160 << 20  # bytes; 400,000 spans, which compaction holds in 400 MB
@@ -136,7 +137,8 @@ class Log:
         numbered = enumerate((request for request, _ in group), first)
         buffers = [b for n, r in numbered for b in encoded(r, n, now, self._layout.salt)]
         try:
-            self._write(buffers, first)
+            with stage("store commit", requests=len(group)):
+                self._write(buffers, first)
         except OSError as error:
             self.last_error = error.strerror or str(error)
             for _, done in group:

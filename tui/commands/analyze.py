@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.reporters.registry import REPORTERS
+from collectors.telemetry import stage
 from tui.declare import contract_options, expect_option, nothing_judged
 from tui.exits import verdict
 from tui.fail_on import FailOn, parse_fail_on
@@ -160,7 +161,8 @@ def _report(
             sections=_sections(whole),
             known=held.known,
         )
-        made.append((output.path, reporters[output.format].render(held.told, context)))
+        with stage("render", format=output.format):
+            made.append((output.path, reporters[output.format].render(held.told, context)))
     for path, content in made:
         write(path, content)
 
