@@ -17,7 +17,7 @@ from analyzer.conformance.match import extended
 from analyzer.context import Context
 from analyzer.detection import Detection
 from analyzer.detectors.awaited import awaited
-from analyzer.detectors.compensation import compensation, suggested_pairs
+from analyzer.detectors.compensation import compensation, suggested_pairs, told_once
 from analyzer.detectors.dead_letters import dead_lettered
 from analyzer.detectors.deliveries import duplicate_delivery, retry_storm
 from analyzer.detectors.failed import failed
@@ -188,13 +188,15 @@ def detect(context: Context, conforming: Conforming) -> tuple[tuple[Detection, .
     pairs = conforming.pairs(suggested_pairs(context))
     absences = conforming.absences(judged_absences(context))
     dead = dead_lettered(context)
+    waiting = awaited(context, absences, frozenset(pair.undo for pair in pairs))
+    waiting, undone = told_once(waiting, compensation(context, pairs))
     detections = (
-        awaited(context, absences, frozenset(pair.undo for pair in pairs)),
+        waiting,
         failed(context, ints(dead.frame["instance"])),
         dead,
         duplicate_delivery(context),
         retry_storm(context),
-        compensation(context, pairs),
+        undone,
         orphaned(context),
         unconsumed(context),
         identity_conflict(context),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -141,6 +141,24 @@ def compensation(context: Context, pairs: tuple[Pair, ...]) -> Detection:
         rows, schema=["instance", "outcome", "step", "b", "since_ns"], orient="row"
     )
     return _detection(context, frame)
+
+
+def told_once(waiting: Detection, undone: Detection) -> tuple[Detection, Detection]:
+    """An undoing that is missed by what usually follows and by what should be undone is one
+    finding, the latter, with the deadline of the former."""
+    kind, place = pl.col("kind") == "incomplete-compensation", ["instance", "b"]
+    late = waiting.frame.filter(kind).group_by(place).agg(due=pl.col("deadline_ns").min())
+    if late.is_empty() or undone.frame.is_empty():
+        return waiting, undone
+    told = undone.frame.filter(kind).select(place)
+    again = waiting.frame.join(told, on=place, how="semi").filter(kind).select(place).unique()
+    rest = waiting.frame.with_columns(kind.alias("of_kind")).join(
+        again.with_columns(of_kind=True), on=[*place, "of_kind"], how="anti", maintain_order="left"
+    )
+    dated = undone.frame.join(late, on=place, how="left", maintain_order="left").with_columns(
+        deadline_ns=pl.when(kind).then(pl.coalesce("deadline_ns", "due")).otherwise("deadline_ns")
+    )
+    return replace(waiting, frame=rest.drop("of_kind")), replace(undone, frame=dated.drop("due"))
 
 
 def _troubled(context: Context) -> set[int]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from functools import cache
 
+import polars as pl
 import pytest
 
 from analyzer import analyze
 from analyzer.analysis import Analysis
+from analyzer.detection import VERDICTS, Detection, nothing
+from analyzer.detectors.compensation import told_once
 from analyzer.expectation.watermark import FUTURE_NS
 from analyzer.finding import Finding, State
 from collectors.simulate import FAULTS, Scenario, ScenarioError, simulate, to_json
@@ -108,3 +111,21 @@ def test_an_instance_that_is_in_trouble_has_a_finding(both: tuple[Analysis, Anal
     bad = ("stuck", "late", "failed", "dead-lettered", "orphaned", "unknown")
     blamed = first.instances.filter(first.instances["state"].is_in(bad))["id"]
     assert set(blamed) <= told
+
+
+def test_an_undoing_that_two_detectors_miss_is_one_finding() -> None:
+    """What should be undone says it, with the deadline of what usually follows."""
+
+    def verdict(instance: int, b: int, kind: str, due: int | None) -> pl.DataFrame:
+        row = {"instance": instance, "b": b, "kind": kind, "deadline_ns": due}
+        return pl.DataFrame([row], schema={name: VERDICTS[name] for name in row})
+
+    kind = "incomplete-compensation"
+    waiting = Detection(
+        pl.concat([verdict(1, 7, kind, 50), verdict(1, 8, kind, 60), verdict(1, 7, "late", 70)])
+    )
+    undone = Detection(pl.concat([verdict(1, 7, kind, None), verdict(2, 7, kind, None)]))
+    left, told = told_once(waiting, undone)
+    assert left.frame.rows() == [(1, 8, kind, 60), (1, 7, "late", 70)]
+    assert told.frame.rows() == [(1, 7, kind, 50), (2, 7, kind, None)]
+    assert told_once(nothing(), undone)[1] is undone
