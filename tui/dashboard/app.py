@@ -22,6 +22,7 @@ from analyzer.reporters.style import Style
 from tui.dashboard.feed import Feed, Snapshot
 from tui.dashboard.header import Header, trouble
 from tui.dashboard.history import History, Place
+from tui.dashboard.journal import Journal
 from tui.dashboard.menu import Ask, Menu
 from tui.dashboard.notice import LEAST, Notice, notice, too_small
 from tui.dashboard.over import InstanceScreen
@@ -105,6 +106,7 @@ class Dashboard(App[int]):
         self.feed = feed
         self.drawing = Style(unicode=not ascii)
         self.trace_url = open_url
+        self.journal = Journal()
         self.shown: Snapshot | None = None  # of the tiles and of the page
         self.paused: int | None = None  # changes that wait
         self.history = History(Place(PAGES[0].id, where))
@@ -178,6 +180,9 @@ class Dashboard(App[int]):
     def _on_told(self) -> None:
         self._told = False
         self._latest = self.feed.snapshot
+        self.journal.status(self.feed.status)
+        if self._latest is not None:
+            self.journal.snapshot(self._latest)
         self._show_status()
         self._offer()
 

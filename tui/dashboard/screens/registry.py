@@ -32,7 +32,9 @@ class Entry:
 
 
 _COUNTS: dict[str, Callable[[Snapshot], int]] = {
-    "findings": lambda snapshot: len(snapshot.findings),
+    "findings": lambda snapshot: len(
+        {(f.severity, f.kind, f.cause, f.service) for f in snapshot.findings}
+    ),  # as its page groups them
     "alerts": lambda snapshot: len(snapshot.alerts),
 }
 
@@ -40,4 +42,8 @@ PAGES: tuple[Entry, ...] = (
     Entry("instances", "Instances", "1", "Instances"),
     Entry("workflows", "Workflows", "2", "Workflows"),
     Entry("services", "Services", "3", "Services"),
+    Entry("coupling", "Coupling", "4", "Coupling"),
+    Entry("findings", "Findings", "5", "Findings"),
+    Entry("alerts", "Alerts", "6", "Alerts"),
+    Entry("log", "Log", "7", "Log"),
 )

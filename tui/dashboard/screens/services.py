@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from analyzer.reporters.units import duration
 from tui.dashboard.rows import Cell, Column, Rows, counts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage
+from tui.dashboard.screens.frames import ages
 from tui.dashboard.screens.hood import Hood
 from tui.dashboard.screens.hood_data import SILENT
 from tui.dashboard.screens.sheet import quoted
@@ -42,13 +42,6 @@ class _Cells:
             ("—", "dim") if n is None else f"{n:.2f} {self.drawing.bar(n, 5):<5}"
             for n in frame["instability"].to_list()
         ]
-
-
-def _seen(frame: pl.DataFrame, now_ns: int) -> list[Cell]:
-    return [
-        ("—", "dim") if n is None else f"{duration(max(now_ns - n, 0))} ago"
-        for n in frame["last_ns"].to_list()
-    ]
 
 
 class Services(DrillPage):
@@ -82,8 +75,8 @@ class Services(DrillPage):
             Column("ce", "CE", counts("ce"), 4, 3, align="right", sort="ce", descending=True),
             Column("instability", "I", cells.instability, 10, 4, rank=3, sort="instability",
                    descending=True),
-            Column("seen", "LAST SEEN", _seen, 12, 9, align="right", rank=2, sort="last_ns",
-                   descending=True),
+            Column("seen", "LAST SEEN", ages("last_ns", " ago"), 12, 9, align="right", rank=2,
+                   sort="last_ns", descending=True),
         )  # fmt: skip
 
     def make_detail(self) -> Detail:

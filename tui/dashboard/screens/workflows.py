@@ -14,6 +14,7 @@ from analyzer.reporters.units import count, duration, percent
 from tui.dashboard.rows import Cell, Column, Rows, counts, texts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage, Made
+from tui.dashboard.screens.frames import durations, frame_of_rows, shares
 from tui.dashboard.screens.sheet import facts, quoted
 from tui.dashboard.screens.table import By
 from tui.dashboard.theme import STATE_TONES, Part, foreign, state_glyph
@@ -60,11 +61,9 @@ def drift(snapshot: Snapshot, name: str) -> tuple[int, int] | None:
 
 def frame_of(snapshot: Snapshot) -> pl.DataFrame:
     """One row a workflow."""
-    import polars as pl
-
     p99 = _p99(snapshot)
     rows = [_row(snapshot, one, p99.get(one.name)) for one in snapshot.workflows]
-    return pl.DataFrame(rows, schema=_schema(), orient="row")
+    return frame_of_rows(rows, _schema())
 
 
 def _row(snapshot: Snapshot, workflow: Workflow, p99: int | None) -> tuple[Any, ...]:
@@ -110,24 +109,6 @@ def _p99(snapshot: Snapshot) -> dict[str, int]:
     done = snapshot.instances.lazy().filter(pl.col("state") == "complete")
     found = done.group_by("workflow").agg(took.cast(pl.Int64)).collect()
     return {str(name): ns for name, ns in found.iter_rows()}
-
-
-def durations(name: str) -> Any:
-    """Cells of a column of nanoseconds."""
-
-    def cells(frame: pl.DataFrame, now_ns: int) -> list[Cell]:
-        return [("—", "dim") if n is None else duration(n) for n in frame[name].to_list()]
-
-    return cells
-
-
-def shares(name: str) -> Any:
-    """Cells of a column of shares, 0 to 1."""
-
-    def cells(frame: pl.DataFrame, now_ns: int) -> list[Cell]:
-        return [("—", "dim") if n is None else percent(n) for n in frame[name].to_list()]
-
-    return cells
 
 
 class _Cells:
@@ -193,7 +174,7 @@ class Steps(Detail):
                  "p50_ns", "p95_ns")  # fmt: skip
         rows = [tuple(getattr(step, name) for name in names) for step in found[0].steps]
         types = [pl.String] * 3 + [pl.Float64] + [pl.Int64] * 5
-        frame = pl.DataFrame(rows, schema=dict(zip(names, types, strict=True)), orient="row")
+        frame = frame_of_rows(rows, dict(zip(names, types, strict=True)))
         step = pl.concat_str("service", "operation", "kind", separator="\x1f").alias("step")
         frame = frame.with_columns(step)
         return Made(self._parts(snapshot, found[0]), frame, "step", snapshot.as_of_ns)

@@ -1,0 +1,220 @@
+"""The heat matrix: rows start work, columns do it; shaded by glyph and colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from analyzer.reporters.style import DEFAULT, Style
+from tui.dashboard.rows.paint import fit
+from tui.dashboard.screens.matrix_data import MEASURES, Matrix
+from tui.dashboard.theme import foreign
+
+CELL = 2  # columns of the screen
+GLYPHS = (("  ", "  "), ("··", "::"), ("░░", "=="), ("▒▒", "++"), ("▓▓", "**"), ("██", "##"))
+DIAGONAL = ("╲ ", "\\ ")
+TONES = ("dim", "cold", "cool", "warm", "hot", "hottest")
+
+
+class Heat(ScrollView, can_focus=True):
+    """The matrix with a cursor on a cell. Only visible lines become text."""
+
+    DEFAULT_CSS = """
+    Heat {
+        height: 1fr;
+        color: $foreground;
+        background: $background;
+        overflow: auto;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+        & .heat--dim { color: $text-muted; }
+        & .heat--cold { color: $text-muted; }
+        & .heat--cool { color: $text-accent; }
+        & .heat--warm { color: $text-success; }
+        & .heat--hot { color: $text-warning; }
+        & .heat--hottest { color: $text-error; }
+        & .heat--here { text-style: bold; background: $primary 25%; }
+        & .heat--cursor { text-style: bold reverse; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"heat--{tone}" for tone in TONES), "heat--here", "heat--cursor",
+    }  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1,0)", "Down", show=False, id="heat.down"),
+        Binding("up,k", "move(-1,0)", "Up", show=False, id="heat.up"),
+        Binding("right,l", "move(0,1)", "Right", show=False, id="heat.right"),
+        Binding("left,h", "move(0,-1)", "Left", show=False, id="heat.left"),
+        Binding("pagedown", "move(10,0)", "Page down", show=False, id="heat.page-down"),
+        Binding("pageup", "move(-10,0)", "Page up", show=False, id="heat.page-up"),
+        Binding("home", "go(0)", "First", show=False, id="heat.first"),
+        Binding("end,G", "go(-1)", "Last", show=False, id="heat.last"),
+        Binding("v", "measure", "Measure", id="heat.measure"),
+        Binding("enter", "open", "Service", id="heat.open"),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another cell, or another measure is shown."""
+
+    @dataclass
+    class Opened(Message):
+        """Enter: the service of the row."""
+
+        service: str
+
+    def __init__(self, drawing: Style = DEFAULT) -> None:
+        super().__init__()
+        self.drawing = drawing
+        self.matrix = Matrix((), (), {m: {} for m in MEASURES}, dict.fromkeys(MEASURES, 0))
+        self.measure: str = MEASURES[0]
+        self.row = self.column = 0
+        self.touched = False
+
+    def show(self, matrix: Matrix) -> None:
+        """Show that; the cursor stays on its pair of services."""
+        pair = self.pair if self.touched else None
+        self.matrix = matrix
+        place = {name: at for at, name in enumerate(matrix.names)}
+        last = max(len(matrix.names) - 1, 0)
+        if pair is None:
+            cells = matrix.values[self.measure]
+            self.row, self.column = max(cells, key=lambda at: (cells[at], at), default=(0, 0))
+        else:
+            self.row = place.get(pair[0], min(self.row, last))
+            self.column = place.get(pair[1], min(self.column, last))
+        self._measure_size()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The services of the cursor's cell: who starts the work, who does it."""
+        names = self.matrix.names
+        if not names:
+            return None
+        return names[self.row], names[self.column]
+
+    # -- painting ------------------------------------------------------------------------------
+
+    @property
+    def _label(self) -> int:
+        """Cells of a row's name and number."""
+        longest = max((len(name) for name in self.matrix.names), default=0)
+        return min(longest, max(self.size.width // 4, 8)) + self._digits + 2
+
+    @property
+    def _digits(self) -> int:
+        return len(str(max(len(self.matrix.names), 1)))
+
+    def _measure_size(self) -> None:
+        count = len(self.matrix.names)
+        self.virtual_size = Size(self._label + count * CELL + 1, count + self._digits)
+
+    def on_resize(self) -> None:
+        """Labels share another room."""
+        self._measure_size()
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y`; the numbers of the columns stay at the top, the names at the left."""
+        width, base = self.size.width, self.rich_style
+        left, scroll = self._label, self.scroll_offset
+        first = scroll.x // CELL
+        stop = min(first + max(width - left, 0) // CELL, len(self.matrix.names))
+        if y < self._digits:
+            return Strip(self._head(y, first, stop, base)).crop_extend(0, width, base)
+        row = y - self._digits + scroll.y
+        if row >= len(self.matrix.names):
+            return Strip.blank(width, base)
+        here = self._part("here") if row == self.row and self.has_focus else RichStyle()
+        name = fit(self.matrix.names[row], left - self._digits - 2, dots=self.drawing.own("…"))
+        label = f"{row + 1:>{self._digits}} {name} "
+        cells = [self._cell(row, column, base) for column in range(first, stop)]
+        return Strip([Segment(label, base + here), *cells]).crop_extend(0, width, base)
+
+    def _head(self, y: int, first: int, stop: int, base: RichStyle) -> list[Segment]:
+        title = "from \\ to" if y == self._digits - 1 else ""
+        parts = [Segment(fit(title, self._label), base + self._part("dim"))]
+        for column in range(first, stop):
+            digit = str(column + 1).rjust(self._digits)[y]
+            here = column == self.column and self.has_focus
+            parts.append(Segment(f"{digit} ", base + self._part("here" if here else "dim")))
+        return parts
+
+    def _cell(self, row: int, column: int, base: RichStyle) -> Segment:
+        level = self.matrix.level(self.measure, (row, column))
+        glyphs = DIAGONAL if level == 0 and row == column else GLYPHS[level]
+        style = base + self._part(TONES[level])
+        if (row, column) == (self.row, self.column):
+            style = style + self._part("cursor")
+        return Segment(self.drawing.pick(glyphs), style)
+
+    def _part(self, name: str) -> RichStyle:
+        return self.get_component_rich_style(f"heat--{name}", partial=True)
+
+    # -- the cursor ----------------------------------------------------------------------------
+
+    def action_move(self, down: int, right: int) -> None:
+        """Another cell."""
+        self._to(self.row + down, self.column + right)
+
+    def action_go(self, at: int) -> None:
+        """The first row, or the last (-1)."""
+        self._to(at if at >= 0 else len(self.matrix.names) - 1, self.column)
+
+    def _to(self, row: int, column: int) -> None:
+        last = max(len(self.matrix.names) - 1, 0)
+        self.row, self.column = min(max(row, 0), last), min(max(column, 0), last)
+        self.touched = True
+        self._reveal()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def _reveal(self) -> None:
+        rows = max(self.size.height - self._digits, 1)
+        columns = max((self.size.width - self._label) // CELL, 1)
+        y = min(max(self.scroll_offset.y, self.row - rows + 1), self.row)
+        first = self.scroll_offset.x // CELL
+        x = min(max(first, self.column - columns + 1), self.column) * CELL
+        if (x, y) != tuple(self.scroll_offset):
+            self.scroll_to(x=x, y=y, animate=False, immediate=True)
+
+    def action_measure(self) -> None:
+        """Shade by the next measure."""
+        self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def action_open(self) -> None:
+        """The neighbourhood of the row's service."""
+        if self.pair is not None:
+            self.post_message(self.Opened(self.pair[0]))
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor; a second click opens."""
+        column = (event.x - self._label) // CELL + self.scroll_offset.x // CELL
+        row = event.y - self._digits + self.scroll_offset.y
+        if event.y >= self._digits and row < len(self.matrix.names):
+            self._to(row, column if event.x >= self._label else self.column)
+            if event.chain > 1:
+                self.action_open()
+
+    def plain(self) -> str:
+        """Every pair that has a value, one a line, the largest first."""
+        names, cells = self.matrix.names, self.matrix.values[self.measure]
+        ranked = sorted(cells.items(), key=lambda item: (-item[1], item[0]))
+        lines = [
+            f"{value:>12,}  {foreign(names[row])} -> {foreign(names[column])}"
+            for (row, column), value in ranked
+            if value
+        ]
+        return "\n".join([f"{self.measure}", *lines]) + "\n"
