@@ -94,7 +94,7 @@ class InstanceView(Page):
         """Header, tabs, the sheet, the detail of a row."""
         yield Lines(id="header")
         yield Lines(id="tabs")
-        yield SheetView(id="sheet")
+        yield SheetView(self._moved, id="sheet")
         yield Lines(id="detail")
 
     def on_mount(self) -> None:
@@ -226,16 +226,13 @@ class InstanceView(Page):
         notes += [] if lanes.folded else ["gaps not folded"]
         return notes + ([f"zoom {1 << lanes.zoom}×"] if lanes.zoom else [])
 
-    def on_sheet_view_moved(self, event: SheetView.Moved) -> None:
+    def _moved(self) -> None:
         """The detail is of the row under the cursor."""
-        event.stop()
-        sheet = self._view.sheet
-        if event.row is not None:
-            self._key = event.row.key
+        row = self._view.row
+        if row is not None:
+            self._key = row.key
         self._show_detail()
-        if sheet is not None:
-            bare = not self._with_detail or event.row is None
-            self.set_class(bare, "-plain")
+        self.set_class(not self._with_detail or row is None, "-plain")
 
     def _show_detail(self) -> None:
         sheet, row = self._view.sheet, self._view.row
@@ -281,7 +278,7 @@ class InstanceView(Page):
         """Move the zoomed time axis."""
         event.stop()
         if (lanes := self._lanes) is not None and self.chosen == 0 and lanes.pan_by(event.by):
-            self._view.refresh()
+            self._view.repaint()
 
     def _to_lanes(self) -> bool:
         """These keys are of the lanes: from another tab they go there first."""

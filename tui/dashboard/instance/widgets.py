@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
@@ -37,25 +38,42 @@ CLASSES = {f"lines--{tone}" for tone in (*TONES, "tab", "cursor", "cursor-blurre
 
 
 class _Painter:
-    """Tone -> style of a widget's theme, asked for once."""
+    """Lines -> strips in the styles of a widget's theme, which are asked for once."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
-        self._styles: dict[str, RichStyle] = {}
+        self._base: RichStyle | None = None
+        self._styles: dict[tuple[str, str], RichStyle] = {}
 
     def forget(self) -> None:
         """Another theme."""
+        self._base = None
         self._styles.clear()
 
-    def __call__(self, line: Line, base: RichStyle) -> list[Segment]:
-        return [Segment(text, base + self.tone(tone) if tone else base) for text, tone in line]
+    def strip(self, line: Line, width: int, x: int = 0, under: str = "") -> Strip:
+        """`width` cells of the line from cell `x` on; `under` is a tone beneath all others."""
+        segments = [Segment(text, self._style(tone, under)) for text, tone in line]
+        length = sum(cell_len(text) for text, _ in line)
+        if length - x < width:
+            segments.append(Segment(" " * (width + x - length), self._style("", under)))
+        strip = Strip(segments, max(length, width + x))
+        return strip.crop(x, x + width) if x or length > width else strip
 
-    def tone(self, tone: str) -> RichStyle:
-        """Its style, to be put over another one."""
-        if tone not in self._styles:
-            found = self._widget.get_component_rich_style(f"lines--{tone}", partial=True)
-            self._styles[tone] = found
-        return self._styles[tone]
+    def _style(self, tone: str, under: str) -> RichStyle:
+        found = self._styles.get((tone, under))
+        if found is None:
+            found = self._base_style
+            for name in (under, tone):
+                if name:
+                    found += self._widget.get_component_rich_style(f"lines--{name}", partial=True)
+            self._styles[tone, under] = found
+        return found
+
+    @property
+    def _base_style(self) -> RichStyle:
+        if self._base is None:
+            self._base = self._widget.rich_style
+        return self._base
 
 
 class Lines(Widget):
@@ -71,7 +89,7 @@ class Lines(Widget):
 
     def put(self, lines: Sequence[Line]) -> None:
         """Show these."""
-        resized = len(lines) != len(self.lines)
+        resized = len(lines) != len(self.lines) and self.styles.is_auto_height
         self.lines = lines
         self.refresh(layout=resized)
 
@@ -81,9 +99,8 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One of them."""
-        width, base = self.size.width, self.rich_style
         line = self.lines[y] if y < len(self.lines) else []
-        return Strip(self._paint(line, base)).adjust_cell_length(width, base)
+        return self._paint.strip(line, self.size.width)
 
     def notify_style_update(self) -> None:
         """Another theme."""
@@ -112,21 +129,18 @@ class SheetView(ScrollView, can_focus=True):
     ]
 
     @dataclass
-    class Moved(Message):
-        """The cursor is on another row (None: on none)."""
-
-        row: Row | None
-
-    @dataclass
     class Sideways(Message):
         """Left (-1) or right (1), where there is nothing to scroll."""
 
         by: int
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, moved: Callable[[], None], *, id: str | None = None) -> None:
+        """`moved` is called when the cursor is on another row: a message would cost a frame."""
         super().__init__(id=id)
         self.sheet: Sheet | None = None
         self.cursor = 0  # line of the sheet
+        self._moved = moved
+        self._heads: list[Line] | None = None
         self._paint = _Painter(self)
 
     # -- what is shown -------------------------------------------------------------------------
@@ -141,7 +155,12 @@ class SheetView(ScrollView, can_focus=True):
             self.scroll_to(y=0, animate=False, force=True)
         self._reveal()
         self.refresh()
-        self.post_message(self.Moved(self.row))
+        self._moved()
+
+    def repaint(self) -> None:
+        """The same lines look otherwise."""
+        self._heads = None
+        self.refresh()
 
     def changed(self, key: str | None) -> None:
         """The sheet shows other lines: stay on that row."""
@@ -162,13 +181,16 @@ class SheetView(ScrollView, can_focus=True):
 
     @property
     def _head(self) -> list[Line]:
-        return self.sheet.head(self._wide) if self.sheet else []
+        if self._heads is None:
+            self._heads = self.sheet.head(self._wide) if self.sheet else []
+        return self._heads
 
     @property
     def _page(self) -> int:
         return max(self.size.height - len(self._head), 1)
 
     def _measure(self) -> None:
+        self._heads = None
         lines = self.sheet.count(self._wide) if self.sheet else 0
         self.virtual_size = Size(self._wide, lines + len(self._head))
 
@@ -179,22 +201,17 @@ class SheetView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line of the head, or one of the sheet."""
-        width, base, x = self.size.width, self.rich_style, self.scroll_offset.x
-        if self.sheet is None:
-            return Strip.blank(width, base)
+        width, wide, x = self.size.width, self._wide, self.scroll_offset.x
         head = self._head
         if y < len(head):
-            return self._strip(head[y], base, x)
+            return self._paint.strip(head[y], width, x)
         at = self.scroll_offset.y + y - len(head)
-        wide = self._wide
-        if at >= self.sheet.count(wide):
-            return Strip.blank(width, base)
+        if self.sheet is None or at >= self.sheet.count(wide):
+            return self._paint.strip([], width)
+        under = ""
         if at == self.cursor and self.sheet.row(at) is not None:
-            base = base + self._paint.tone("cursor" if self.has_focus else "cursor-blurred")
-        return self._strip(self.sheet.line(at, wide), base, x)
-
-    def _strip(self, line: Line, base: RichStyle, x: int) -> Strip:
-        return Strip(self._paint(line, base)).crop_extend(x, x + self.size.width, base)
+            under = "cursor" if self.has_focus else "cursor-blurred"
+        return self._paint.strip(self.sheet.line(at, wide), width, x, under)
 
     def notify_style_update(self) -> None:
         """Another theme."""
@@ -222,7 +239,7 @@ class SheetView(ScrollView, can_focus=True):
         if before != self.cursor:
             self._repaint(before)
             self._repaint(self.cursor)
-            self.post_message(self.Moved(self.row))
+            self._moved()
         self._reveal()
 
     def _nearest(self, line: int, by: int) -> int:
