@@ -82,10 +82,25 @@ def _lists(rows: pa.Table, owner: npt.NDArray[np.uint32], owners: int) -> pa.Arr
     return pa.LargeListArray.from_arrays(offsets, structs)
 
 
+def columns(source: Path, names: Iterable[str]) -> Iterator[tuple[int, pa.Table]]:
+    """Some columns of each row group, with its number. Raises Malformed."""
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(os.fspath(source), page_checksum_verification=True)
+        for number in range(opened.num_row_groups):
+            yield number, opened.read_row_group(number, columns=list(names))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _malformed(error) from error
+
+
 def read_parquet(
-    source: Path | pa.Buffer, ledger: Ledger | None = None, where: Where | None = None
+    source: Path | pa.Buffer,
+    ledger: Ledger | None = None,
+    where: Where | None = None,
+    groups: Iterable[int] | None = None,
 ) -> Iterator[Part]:
-    """The parts of a Parquet file, a row group each. Raises Malformed.
+    """The parts of a Parquet file, a row group each, or of these only. Raises Malformed.
 
     Rows that are no span are rejected in `ledger`, by their number.
     """
@@ -95,7 +110,7 @@ def read_parquet(
     try:
         opened = pq.ParquetFile(_readable(source), page_checksum_verification=True)
         rows = Rows(ledger, where, opened.schema_arrow)
-        for number in range(opened.num_row_groups):
+        for number in range(opened.num_row_groups) if groups is None else groups:
             yield rows.part(opened.read_row_group(number, columns=rows.columns))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _malformed(error) from error

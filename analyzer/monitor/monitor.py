@@ -141,7 +141,7 @@ class Monitor:
         taken = self.source.poll()
         self._take(taken, now)
         analysis = self._analysis(now)
-        self.working.retire(analysis, now)
+        self.working.retire(analysis, now, max(2 * SECOND, self.lag.longest_ns))
         if not taken.more:  # of a half nothing is told: the other one may be what is missed
             self._tell(analysis, now)
         found = Look(

@@ -26,6 +26,7 @@ class Limits:
 
     grace_ns: int = 15 * SECOND  # a complete instance stays so long after its last span
     closed_ns: int = 3600 * SECOND  # ... a failed one, which people want to look at
+    finished: int = 150_000  # spans of complete instances; beyond it they leave before their grace
     history: int = 60_000  # spans of finished instances that what is usual is learned from
     spans: int = 1_000_000  # of all; beyond it the oldest leave, counted
 
@@ -67,14 +68,20 @@ class WorkingSet:
         ids = pl.DataFrame(sorted(traces), schema=schema, orient="row")
         self.gone.discard(trace_hashes(ids))
 
-    def retire(self, analysis: Analysis, now_ns: int) -> None:
-        """Let finished instances go, except those of the latest that make up the history."""
+    def retire(self, analysis: Analysis, now_ns: int, settle_ns: int = 2 * SECOND) -> None:
+        """Let finished instances go, except those of the latest that make up the history.
+
+        `settle_ns`: the delay with which spans come; none leaves before it, however many there
+        are.
+        """
         rows = _traces(analysis)
         quiet = rows.filter(_is_over(now_ns, self.limits)).sort("end_ns", descending=True)
         old = quiet.with_columns(before=pl.col("spans").cum_sum() - pl.col("spans"))
         history = pl.col("before") < self.limits.history
         self._count(old.filter(history))
-        leaving = old.filter(~history)["instance"]
+        crowd = _crowd(rows, now_ns, self.limits, settle_ns)
+        self._count(crowd)
+        leaving = pl.concat([old.filter(~history)["instance"], crowd["instance"]]).unique()
         over = int(rows["spans"].sum()) - self.limits.spans
         if over > 0:
             leaving = pl.concat([leaving, self._overflowing(rows, leaving, over)])
@@ -147,6 +154,16 @@ def _traces(analysis: Analysis) -> pl.DataFrame:
     return analysis.instances.select(
         "id", "workflow", "state", "end_ns", "spans", "trace_ids"
     ).with_row_index("instance")
+
+
+def _crowd(rows: pl.DataFrame, now_ns: int, limits: Limits, settle_ns: int) -> pl.DataFrame:
+    """The oldest complete instances beyond `finished` spans, for looks must not grow longer."""
+    done = rows.filter(pl.col("state").is_in([str(one) for one in DONE]))
+    if int(done["spans"].sum()) <= limits.finished:
+        return done.clear()
+    done = done.sort("end_ns", "id", descending=True)
+    beyond = pl.col("spans").cum_sum() > limits.finished
+    return done.filter(beyond & (pl.col("end_ns") < now_ns - settle_ns))
 
 
 def _is_over(now_ns: int, limits: Limits) -> pl.Expr:

@@ -75,11 +75,16 @@ def _read(taken: Snapshot) -> tuple[list[Part], Ledger]:
     for entry in taken.manifest.compacted:
         parts += _parquet(taken, entry.file, ledger)
         ledger.rejected.update(entry.rejected)
+    parts += log_parts(taken, ledger)
+    return parts, ledger
+
+
+def log_parts(taken: Snapshot, ledger: Ledger) -> Iterator[Part]:
+    """What is in the log and not compacted yet."""
     decoder = Decoder(ledger, str(taken.layout.folder))
     for segment in taken.segments:
-        parts += decoder.add(_requests(taken, segment, ledger))
-    parts += decoder.finish()
-    return parts, ledger
+        yield from decoder.add(_requests(taken, segment, ledger))
+    yield from decoder.finish()
 
 
 def _parquet(taken: Snapshot, name: str, ledger: Ledger) -> Iterator[Part]:

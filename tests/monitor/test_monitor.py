@@ -227,3 +227,16 @@ def test_states_are_as_the_batch_says(world: World) -> None:
     batch = analyze(f"store:{world.store.layout.folder}", as_of_ns=look.analysis.as_of_ns)
     columns = [pl.col("id"), pl.col("state"), pl.col("cause")]
     assert look.analysis.instances.select(columns).equals(batch.instances.select(columns))
+
+
+def test_a_rush_does_not_make_looks_longer(world: World) -> None:
+    """Complete instances beyond the bound leave before their grace, open ones never for that."""
+    world.monitor.working.limits = Limits(grace_ns=3600 * SECOND, finished=60, history=10)
+    world.place(900)
+    for first in range(0, 200, 50):
+        healthy(world, range(first, first + 50))
+        world.now += 3 * SECOND
+        look = world.monitor.look()
+        assert len(world.monitor.working.recording.spans) <= 60 + 1 + 2
+    assert sum(look.left.finished.values()) >= 170
+    assert sum(n for state, n in states(world).items() if state != "complete") == 1
