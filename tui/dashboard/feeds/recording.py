@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from analyzer.analysis import Analysis
     from analyzer.conformance.declared import Declared
     from collectors.recording import Intake, Recording
+
+Tell = Callable[[str, float | None], None]  # what is done, and how much of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +40,50 @@ class RecordingFeed(Threaded):
 
     def work(self) -> None:
         """Read, judge, end."""
-        self.progress("reading", 0.0)
-        recording = self._read()
-        analysis = self._analysis = self._judged(recording)
+        recording = recording_of(self._sources, self.progress)
+        self._analysis = analysis_of(recording, self._judging, self.progress)
         intake = recording.intake
         self.show(
-            of_analysis(analysis),
+            of_analysis(self._analysis),
             phase=Phase.ENDED,
             message=said(intake),
             progress=None,
             dropped=sum(intake.rejected.values()),
         )
 
-    def _read(self) -> Recording:
-        from collectors import read
-        from collectors.source import SourceError
 
-        try:
-            return read(self._sources, progress=self._reading)
-        except SourceError as error:
-            raise FeedError(str(error)) from error
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            raise FeedError(f"{place}{error.strerror or error}") from error
+def recording_of(sources: Sequence[str], tell: Tell) -> Recording:
+    """Read the sources. Raises FeedError."""
+    from collectors import read
+    from collectors.source import SourceError
 
-    def _reading(self, done: int, total: int) -> None:
-        self.progress("reading", min(done / total, 1.0) if total else None)
+    def reading(done: int, total: int) -> None:
+        tell("reading", min(done / total, 1.0) if total else None)
 
-    def _judged(self, recording: Recording) -> Analysis:
-        from analyzer import analyze
-        from analyzer.stitching.keys import KeySyntaxError
+    tell("reading", 0.0)
+    try:
+        return read(sources, progress=reading)
+    except SourceError as error:
+        raise FeedError(str(error)) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise FeedError(f"{place}{error.strerror or error}") from error
 
-        try:
-            return analyze(
-                recording,
-                keys=self._judging.keys,
-                declared=self._judging.declared,
-                progress=lambda stage: self.progress(f"analysing: {stage}"),
-            )
-        except KeySyntaxError as error:
-            raise FeedError(f"--key: {error}") from error
+
+def analysis_of(recording: Recording, judging: Judging, tell: Tell) -> Analysis:
+    """Judge it as of its own end. Raises FeedError."""
+    from analyzer import analyze
+    from analyzer.stitching.keys import KeySyntaxError
+
+    try:
+        return analyze(
+            recording,
+            keys=judging.keys,
+            declared=judging.declared,
+            progress=lambda stage: tell(f"analysing: {stage}", None),
+        )
+    except KeySyntaxError as error:
+        raise FeedError(f"--key: {error}") from error
 
 
 def named(sources: Sequence[str]) -> str:
