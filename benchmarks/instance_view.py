@@ -84,6 +84,8 @@ def _edge(number: int, part: int) -> dict[str, Any]:
 class OneFeed:
     """A feed that has the document already."""
 
+    snapshot = None
+
     def __init__(self, found: Mapping[str, Any]) -> None:
         self._found = found
 

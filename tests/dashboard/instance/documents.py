@@ -14,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from analyzer.reporters.style import DEFAULT, Style
+from tui.dashboard.feed import Snapshot
 from tui.dashboard.instance.view import InstanceView
 
 SOURCE = (
@@ -68,6 +69,7 @@ class OneFeed:
     def __init__(self, document: Mapping[str, Any] | Exception) -> None:
         self.document = document
         self.asked: list[str] = []
+        self.snapshot: Snapshot | None = None
 
     def instance(self, identifier: str) -> Mapping[str, Any]:
         self.asked.append(identifier)

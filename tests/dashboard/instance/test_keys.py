@@ -21,7 +21,6 @@ from tests.dashboard.instance.documents import (
     wide,
 )
 from tui.commands.schema import schema_text
-from tui.dashboard.feed import Snapshot
 from tui.dashboard.instance.view import SHEETS, InstanceView
 from tui.dashboard.instance.waterfall_tab import LanesSheet
 
@@ -255,27 +254,39 @@ def test_what_cannot_be_loaded_says_why_and_r_tries_again(trouble: Any, said: st
     drive(trouble, test)
 
 
-def snapshot(generation: int) -> Snapshot:
-    return fake.snapshot(generation=generation)
-
-
 def test_a_newer_snapshot_loads_it_again_and_nothing_jumps() -> None:
     async def test(app: OneInstance, pilot: Pilot[None]) -> None:
         view = app.view
-        view.show(snapshot(1))
-        await settled(pilot, "down", "down", "plus", "x")
-        before = under_cursor(view)
-        asked = len(app.feed.asked)
         view._next_load = 0.0
-        view.show(snapshot(1))
+        view.show(fake.snapshot(generation=1))
+        await settled(pilot, "down", "down", "plus", "x")
+        before, asked = under_cursor(view), len(app.feed.asked)
+        view._next_load = 0.0
+        view.show(fake.snapshot(generation=1))
         assert len(app.feed.asked) == asked
-        view.show(snapshot(2))
+        view.show(fake.snapshot(generation=2))
         await settled(pilot)
         assert len(app.feed.asked) == asked + 1
         assert under_cursor(view) == before
         assert (lanes_of(view).zoom, lanes_of(view).critical_only) == (1, True)
-        view.show(snapshot(3))  # at most every two seconds
+        view.show(fake.snapshot(generation=3))  # at most every two seconds
         assert len(app.feed.asked) == asked + 1
+
+    drive(recorded("stuck"), test)
+
+
+def test_it_looks_at_the_feed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.dashboard.instance.view.LOOK_S", 0.02)
+    monkeypatch.setattr("tui.dashboard.instance.view.OFTEN_S", 0.0)
+
+    async def test(app: OneInstance, pilot: Pilot[None]) -> None:
+        app.feed.document = recorded("complete")
+        app.feed.snapshot = fake.snapshot(generation=7)
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if app.view.model and app.view.model.instance["state"] == "complete":
+                break
+        assert "complete" in screen_text(app)
 
     drive(recorded("stuck"), test)
 

@@ -35,6 +35,7 @@ SHEETS: tuple[type[Sheet], ...] = (
     LanesSheet, TreeSheet, GraphSheet, SequenceSheet, EventsSheet, WhySheet,
 )  # fmt: skip
 OFTEN_S = 2.0  # between two loads of a live instance; longer where loading takes long
+LOOK_S = 1.0  # between two looks at the feed
 SMALL = 1_000  # rows that a tab is made of at once, without a worker
 
 
@@ -74,12 +75,13 @@ class InstanceView(Page):
     ]
 
     def __init__(
-        self, feed: Feed, identifier: str, *, drawing: Style = DEFAULT, id: str | None = None
+        self, feed: Feed, identifier: str, *, drawing: Style | None = None, id: str | None = None
     ) -> None:
+        """`drawing`: glyphs; by default those of the screen that it stands on."""
         super().__init__(id=id)
         self.feed = feed
         self.identifier = identifier
-        self.drawing = drawing
+        self._drawing = drawing
         self.model: Model | None = None
         self.chosen = 0  # number of the tab
         self.problem = ""  # why there is nothing newer
@@ -92,6 +94,8 @@ class InstanceView(Page):
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the sheet, the detail of a row."""
+        given = self._drawing or getattr(self.screen, "drawing", None)
+        self.drawing = given or DEFAULT
         yield Lines(id="header")
         yield Lines(id="tabs")
         yield SheetView(self._moved, id="sheet")
@@ -102,6 +106,7 @@ class InstanceView(Page):
         self.set_class(not self.drawing.unicode, "-ascii")
         self._arrange()
         self.action_reload()
+        self.set_interval(LOOK_S, self._look)
         self._view.focus()
 
     @property
@@ -110,20 +115,23 @@ class InstanceView(Page):
 
     # -- loading -------------------------------------------------------------------------------
 
+    def _look(self) -> None:
+        """Whether the feed has something newer."""
+        if (snapshot := self.feed.snapshot) is not None:
+            self.show(snapshot)
+
     def show(self, snapshot: Snapshot) -> None:
         """A newer snapshot: load the instance again, not too often."""
-        fresh = snapshot.generation != self._generation
         super().show(snapshot)
-        if fresh and self._generation >= 0 and time.monotonic() >= self._next_load:
-            self.action_reload()
-        if self._generation < 0:
+        if snapshot.generation != self._generation and time.monotonic() >= self._next_load:
             self._generation = snapshot.generation
+            self.action_reload()
 
     def action_reload(self) -> None:
         """Load it (again)."""
         self._next_load = float("inf")
-        if self.snapshot is not None:
-            self._generation = self.snapshot.generation
+        if (snapshot := self.feed.snapshot) is not None:
+            self._generation = snapshot.generation
         self.run_worker(self._load, thread=True, exclusive=True, group="load", exit_on_error=False)
         self._arrange()
 
