@@ -12,7 +12,9 @@ from textual.pilot import Pilot
 
 from analyzer.analysis import INSTANCES, SERVICE_EDGES, SERVICES, Workflow
 from analyzer.finding import Cause, Finding, Severity, WaitingFor
+from tui.dashboard.app import Dashboard
 from tui.dashboard.feed import Phase, Snapshot, Status
+from tui.dashboard.screens.table import TablePage
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -165,11 +167,24 @@ def ids(states: Sequence[str], count: int) -> list[str]:
 async def settled(pilot: Pilot[Any], quiet: int = 3) -> None:
     """Until no worker is at work, and none was started by what the last ones told."""
     still = 0
-    while still < quiet:
+    for _ in range(1000):
         await pilot.pause(0.01)
-        busy = any(not worker.is_finished for worker in pilot.app.workers)
-        still = 0 if busy else still + 1
+        still = 0 if _busy(pilot.app) else still + 1
+        if still >= quiet:
+            break
     await pilot.pause()
+
+
+def _busy(app: Any) -> bool:
+    if any(not worker.is_finished for worker in app.workers):
+        return True
+    if not isinstance(app, Dashboard):
+        return False
+    has_something = app.feed.snapshot is not None and app.feed.snapshot.instances.height > 0
+    if app._told or app._counting or (has_something and app.page is None):
+        return True
+    page = app.page
+    return isinstance(page, TablePage) and (page._busy or page.snapshot is None)
 
 
 def lines(app: App[Any]) -> list[str]:

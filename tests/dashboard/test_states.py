@@ -158,10 +158,6 @@ def test_light(snap_compare: Compare) -> None:
     assert same(snap_compare, Dashboard(FakeFeed(snapshot()), theme="textual-light"), "down")
 
 
-def test_keys_of_the_focus(snap_compare: Compare) -> None:
-    assert same(snap_compare, Dashboard(FakeFeed(snapshot())), "question_mark")
-
-
 def test_copy_menu(snap_compare: Compare) -> None:
     assert same(snap_compare, Dashboard(FakeFeed(snapshot())), "y")
 

@@ -117,6 +117,13 @@ class FilterBar(Vertical):
         """As it is typed."""
         return self.input.value if self.is_mounted else self._first
 
+    @property
+    def is_half_typed(self) -> bool:
+        """The last word is the beginning of a field's name, and may go on."""
+        found = completions(self.input.value, {}) if self.input.has_focus else []
+        word = self.input.value.split(" ")[-1]
+        return bool(word) and any(name.endswith(":") for name in found)
+
     def set(self, where: str) -> None:
         """Another text; nothing is told where it is the same."""
         self.input.value = where

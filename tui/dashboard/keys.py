@@ -77,10 +77,10 @@ def _check_names(id: str, chosen: str) -> None:
 def _check_clashes(bindings: Iterable[Binding], keys: Mapping[str, str]) -> None:
     taken: dict[str, str] = {}
     for binding in bindings:
-        for key in _keys(binding, keys):
-            other = taken.setdefault(key, binding.id or binding.action)
-            mine = binding.id or binding.action
-            if other != mine and (other in keys or mine in keys):
+        mine = binding.id
+        for key in _keys(binding, keys) if mine else ():  # without an id: Textual's own, hidden
+            other = taken.setdefault(key, mine or "")
+            if mine and other != mine and (other in keys or mine in keys):
                 first, second = sorted((other, mine))
                 raise KeymapError(f"watch.keys: {key!r} is both {first!r} and {second!r}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -55,11 +55,12 @@ class Menu(ModalScreen["int | None"]):
         """The line that holds at present."""
         self.query_one(OptionList).highlighted = self._chosen
 
-    def on_key(self, event: object) -> None:
+    def on_key(self, event: events.Key) -> None:
         """Digits choose."""
-        key = str(getattr(event, "key", ""))
-        if key.isdigit() and 0 < int(key) <= len(self._lines):
-            self.dismiss(int(key) - 1)
+        if event.key.isdigit():
+            event.stop()  # else it would open a tab as well
+            if 0 < int(event.key) <= len(self._lines):
+                self.dismiss(int(event.key) - 1)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

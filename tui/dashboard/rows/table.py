@@ -127,6 +127,7 @@ class Rows(ScrollView, can_focus=True):
         self.descending = descending
         self.is_wide = False
         self.marks: set[str] = set()
+        self.nothing = ""  # what stands in the middle where there are no rows
         self.touched = False  # until then the cursor stays at the top
         self.view: View | None = None
         self.cursor = 0  # row of the view
@@ -207,8 +208,14 @@ class Rows(ScrollView, can_focus=True):
             return self._header().crop_extend(x, x + width, self.rich_style)
         at = self.scroll_offset.y + y - 1
         if self.view is None or at >= self.view.lines:
-            return Strip.blank(width, self.rich_style)
+            return self._nothing(y, width)
         return self._line(at).crop_extend(x, x + width, self.rich_style)
+
+    def _nothing(self, y: int, width: int) -> Strip:
+        said = self.nothing.splitlines() if self.view is not None and not len(self.view) else []
+        at = y - (self.size.height - len(said)) // 2
+        text = said[at].center(width) if 0 <= at < len(said) else " " * width
+        return Strip([Segment(text, self.rich_style)]).adjust_cell_length(width, self.rich_style)
 
     def _header(self) -> Strip:
         style = self.rich_style + self._tone("header")

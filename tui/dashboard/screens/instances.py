@@ -112,7 +112,7 @@ def columns(cells: _Cells) -> tuple[Column, ...]:
                descending=True),
         Column("steps", "STEP", cells.steps, 6, 5, align="right", rank=3, sort="steps",
                descending=True),
-        Column("errors", "ERR", counts("errors", "error"), 4, 3, align="right", rank=4,
+        Column("errors", "ERR", counts("errors", "error"), 4, 4, align="right", rank=4,
                sort="errors", descending=True),
         Column("cause", "CAUSE", texts("cause"), 16, 8, rank=5, wide=24, sort="cause"),
     )  # fmt: skip

@@ -13,12 +13,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
 
 from tui.dashboard.filter import FilterBar, FilterInput
 from tui.dashboard.rows import Column, Rows, View, arrange
 from tui.dashboard.screens.base import Copy, Page
-from tui.dashboard.theme import Part, content
+from tui.dashboard.theme import Part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,9 +56,6 @@ class TablePage(Page):
     KEY: ClassVar[str] = "id"
     NOUN: ClassVar[str] = "rows"
     DEFAULT_CSS = """
-    TablePage #nothing { height: 1fr; content-align: center middle; display: none; }
-    TablePage.-nothing #nothing { display: block; }
-    TablePage.-nothing Rows { display: none; }
     TablePage #body { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -151,7 +147,6 @@ class TablePage(Page):
         yield FilterBar(self.drawing, where=self._first)
         with Horizontal(id="body"):
             yield Rows(self.columns(), drawing=self.drawing)
-            yield Static("", id="nothing", markup=False)
             yield from self.aside()
 
     def on_mount(self) -> None:
@@ -210,16 +205,22 @@ class TablePage(Page):
         self._busy = False
         done = event.arranged
         again, self._again = self._again, None
+        half = not len(done.view) and self.bar.is_half_typed and self.rows.view is not None
+        if not half:  # else it is the beginning of a field's name: what is shown stays
+            self._take(done)
+        if again is not None:
+            self.arrange_soon(top=again)
+
+    def _take(self, done: Arranged) -> None:
         self.snapshot = done.wanted.snapshot
         self.bar.values = done.values
         self.present(done)
+        self.rows.nothing = self._nothing(done)
         self.rows.show(done.view, top=done.wanted.top or self.following)
         if self._place is not None:
             place, self._place = self._place, None
             self.rows.move_to_key(place)
         self._tell(done)
-        if again is not None:
-            self.arrange_soon(top=again)
 
     def _tell(self, done: Arranged) -> None:
         shown = len(done.view)
@@ -234,15 +235,12 @@ class TablePage(Page):
         if self.following:
             parts.append(" · follow")
         self.bar.tell(*parts)
-        nothing = shown == 0 and done.total > 0
-        self.set_class(nothing, "-nothing")
-        if nothing:
-            self._say_nothing(done)
 
-    def _say_nothing(self, done: Arranged) -> None:
+    def _nothing(self, done: Arranged) -> str:
+        if not done.total:
+            return f"There are no {self.NOUN}."
         said = f"None of {done.total:,} {self.NOUN} matches."
-        help = "\n\n/ changes the filter, ctrl+l in it clears it"
-        self.query_one("#nothing", Static).update(content((said, "bold"), (help, "dim")))
+        return said + "\n\n/ changes the filter, ctrl+l in it clears it"
 
     # -- filter --------------------------------------------------------------------------------
 
@@ -281,6 +279,7 @@ class TablePage(Page):
     def _left(self, event: FilterInput.Left) -> None:
         event.stop()
         self.rows.focus()
+        self.arrange_soon()
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -363,4 +362,4 @@ class TablePage(Page):
 
     def export(self) -> pl.DataFrame | None:
         """What is shown, all of it."""
-        return self.rows.view.shown if self.rows.view else None
+        return self.rows.view.shown if self.rows.view is not None else None
