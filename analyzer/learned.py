@@ -34,14 +34,23 @@ def wait_between(analysis: Analysis, before: Label, after: Label) -> Wait | None
     return Wait(int(low or 0), int(high or 0), int(str(wait.max())), len(wait))
 
 
-def followers(analysis: Analysis, label: Label, there: Collection[Label]) -> list[Label]:
-    """Steps that usually come of `label`, nearest first, without those that are `there`."""
-    seen, wave, found = {label, *there}, [label], list[Label]()
+def followers(
+    analysis: Analysis, label: Label, there: Collection[Label]
+) -> list[tuple[Label, int | None]]:
+    """Steps that usually come of `label`, nearest first, without those that are `there`.
+
+    Beside each the place in this list of the step that it comes of; None is `label` itself.
+    """
+    seen, found = {label, *there}, list[tuple[Label, int | None]]()
+    wave: list[tuple[Label, int | None]] = [(label, None)]
     while wave and len(found) < FOLLOWERS:
-        after = dict.fromkeys(one for name in wave for one in _usual(analysis, name))
-        wave = [one for one in after if one not in seen]
-        seen.update(wave)
-        found += wave
+        after = [(one, place) for name, place in wave for one in _usual(analysis, name)]
+        wave = []
+        for one, place in after:
+            if one not in seen:
+                seen.add(one)
+                wave.append((one, len(found)))
+                found.append((one, place))
     return found[:FOLLOWERS]
 
 

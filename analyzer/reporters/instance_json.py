@@ -146,8 +146,8 @@ def _absent(instance: Instance, graph: nx.DiGraph[int], node: int) -> dict[str, 
         "p99_s": seconds(wait.p99_ns) if wait else None,
         "seen": wait.seen if wait else 0,
         "not_reached": [
-            {"service": service, "step": step}
-            for service, step in followers(analysis, after, there)
+            {"service": service, "step": step, "after": place}
+            for (service, step), place in followers(analysis, after, there)
         ],
     }
 

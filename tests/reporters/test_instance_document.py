@@ -92,7 +92,10 @@ def test_what_follows_is_what_complete_instances_have_after_it() -> None:
     analysis = analyze("sim:order?instances=80&seed=3")
     steps = analysis.steps.select(pl.col("service", "operation").cast(pl.String))
     first = (steps["service"][0], steps["operation"][0])
-    after = followers(analysis, first, [])
+    found = followers(analysis, first, [])
+    after = [label for label, _ in found]
+    assert found[0][1] is None
+    assert all(place is None or place < at for at, (_, place) in enumerate(found))
     assert after
     assert first not in after
     assert set(after) <= set(steps.unique().iter_rows())

@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Literal
 
 from analyzer.escape import escape
@@ -151,14 +150,14 @@ def _add_absent(document: Mapping[str, Any], made: dict[str, Row], pairs: list[P
         if f"s{absent['after']}" in made:
             edge = {"tier": "", "confidence": absent["confidence"], "kind": "expected"}
             pairs.append((f"s{absent['after']}", key, edge))
-        keys = [key]
-        for at, later in enumerate(absent["not_reached"]):
-            keys.append(f"{key}.{at}")
-            made[keys[-1]] = Row(
-                keys[-1], "not-reached", later["service"] or "?", later["step"] or "?", later
-            )
         held_up = {"tier": "", "confidence": 0.0, "kind": "expected"}
-        pairs += [(one, two, held_up) for one, two in pairwise(keys)]
+        for at, later in enumerate(absent["not_reached"]):
+            own = f"{key}.{at}"
+            source = key if later["after"] is None else f"{key}.{later['after']}"
+            made[own] = Row(
+                own, "not-reached", later["service"] or "?", later["step"] or "?", later
+            )
+            pairs.append((source, own, held_up))
 
 
 def _causal(made: Mapping[str, Row], pairs: Sequence[Pair]) -> list[str]:
