@@ -12,6 +12,7 @@ from tui.exits import Exit, Stop
 from tui.terminal import can_unicode, note
 
 if TYPE_CHECKING:
+    from tui.dashboard.app import Dashboard
     from tui.dashboard.feed import Feed
 
 TERMINAL = "/dev/tty"
@@ -38,11 +39,10 @@ def keys_from_terminal() -> None:
 
 def show(feed: Feed, where: str = "") -> Exit:
     """Run the dashboard until the user quits. The feed is ended in any case."""
-    from tui.dashboard.app import Dashboard
     from tui.dashboard.feed import Phase
 
     _hush()
-    app = Dashboard(feed, where=where, ascii=not can_unicode(sys.stdout))
+    app = _dashboard(feed, where)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: app.exit())  # the terminal must not stay as it is
     try:
@@ -57,6 +57,28 @@ def show(feed: Feed, where: str = "") -> Exit:
         note(escape(feed.status.message))
         return Exit.INPUT
     return Exit.CLEAN
+
+
+def _dashboard(feed: Feed, where: str) -> Dashboard:
+    """With the keys, the theme and the URL of the configuration. Raises Stop."""
+    from tui.configuration import configuration
+    from tui.dashboard.app import Dashboard
+    from tui.dashboard.errors import SettingError
+
+    chosen = configuration()
+    try:
+        return Dashboard(
+            feed,
+            where=where,
+            ascii=not can_unicode(sys.stdout),
+            keys=chosen.keys,
+            open_url=chosen["watch.open_url"],
+            theme=chosen["watch.theme"],
+        )
+    except SettingError as error:
+        from analyzer.escape import escape
+
+        raise Stop(Exit.USAGE, escape(error)) from None
 
 
 def _hush() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.dashboard.fake import FakeFeed, settled, snapshot
 from tui.dashboard.app import Dashboard
+from tui.dashboard.errors import SettingError
 from tui.dashboard.keys import KeymapError, check
 from tui.dashboard.screens.instances import Instances
 
@@ -60,3 +61,17 @@ def test_another_key_does_it_and_the_old_one_does_not() -> None:
             assert app.query_one(Instances).rows.cursor == 1
 
     asyncio.run(session())
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"open_url": "https://jaeger.example/"}, "must be a URL with {trace_id}"),
+        ({"open_url": "file:///{trace_id}"}, "must be a URL with {trace_id}"),
+        ({"theme": "nope"}, "there is no 'nope'; there are"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Dashboard(FakeFeed(), **settings)  # type: ignore[arg-type]
+    assert said in str(caught.value)

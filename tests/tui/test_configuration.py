@@ -48,6 +48,8 @@ def test_the_nearest_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("[monitor]\nkeys = 7\n", "must be a list of texts"),
         ("[alerts]\nallow_link_local = 'maybe'\n", "must be true or false"),
         ("[alerts]\ntargets = 7\n", "must be a table of tables"),
+        ("[watch]\nkeys = 7\n", "watch.keys must be a table of texts"),
+        ("[watch.keys]\npause = 7\n", "watch.keys must be a table of texts"),
         ("[serve\n", "is no TOML"),
         ("[serve]\ntoken = 7\n", "its value is not shown"),
     ],
@@ -86,3 +88,11 @@ def test_the_document_names_every_port_and_target() -> None:
     for setting in SETTINGS:
         if setting.name in ("serve.grpc", "serve.http", "serve.zipkin", "serve.api"):
             assert f"| {setting.default} |" in text
+
+
+def test_keys_of_the_dashboard(folder: Path) -> None:
+    """A table of its own: names of actions are not settings."""
+    (folder / "choreoscope.toml").write_text('[watch.keys]\npause = "p"\n"rows.down" = "n"\n')
+    assert configuration().keys == {"pause": "p", "rows.down": "n"}
+    done = CliRunner().invoke(command, ["show"])
+    assert '[watch.keys]\n"pause" = "p"\n"rows.down" = "n"\n' in done.output

@@ -44,7 +44,7 @@ def show(origin: bool, file: Path | None) -> int:
         emit(f"{key} = {shown}{told}\n")
     if found.keys:
         emit("\n[watch.keys]\n")
-        emit("".join(f"{escape(id)} = {_toml(key)}\n" for id, key in found.keys.items()))
+        emit("".join(f"{_toml(id)} = {_toml(key)}\n" for id, key in found.keys.items()))
     for name, target in found.targets.items():
         emit(f"\n[alerts.targets.{escape(name)}]\ntype = {_toml(str(target.get('type', '')))}\n")
         emit("# the other settings of a target may be secrets and are not shown\n")

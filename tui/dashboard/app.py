@@ -19,6 +19,7 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from analyzer.reporters.style import Style
+from tui.dashboard.errors import SettingError
 from tui.dashboard.feed import Feed, Snapshot
 from tui.dashboard.header import Header, trouble
 from tui.dashboard.history import History, Place
@@ -40,8 +41,8 @@ ASCII_KEYS = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": 
 class Dashboard(App[int]):
     """Shows one feed. `where`: the first filter; `ascii`: no other characters of our own.
 
-    `keys`: other keys by the id of their action; raises `keys.KeymapError`. `open_url`: a
-    template with {trace_id}. `theme`: one of Textual's; "" = its default.
+    `keys`: other keys by the id of their action. `open_url`: a template with {trace_id}.
+    `theme`: one of Textual's; "" = its default. Raises SettingError.
     """
 
     TITLE = "choreoscope"
@@ -115,10 +116,19 @@ class Dashboard(App[int]):
         self._pressed = -QUIET_S
         self._later: Timer | None = None
         self._told = False
+        self._configure(keys or {}, open_url, theme)
+
+    def _configure(self, keys: Mapping[str, str], open_url: str, theme: str) -> None:
+        if open_url and ("{trace_id}" not in open_url or not open_url.startswith("http")):
+            told = "such as https://jaeger.example/trace/{trace_id}"
+            raise SettingError(f"watch.open_url must be a URL with {{trace_id}}, {told}")
         if keys:
             from tui.dashboard.keys import check
 
             self.set_keymap(check(keys, type(self)))
+        if theme and theme not in self.available_themes:
+            there = ", ".join(sorted(self.available_themes))
+            raise SettingError(f"watch.theme: there is no {theme!r}; there are {there}")
         if theme:
             self.theme = theme
 

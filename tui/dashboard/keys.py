@@ -12,13 +12,14 @@ from textual.binding import Binding, BindingsMap
 from textual.keys import Keys
 from textual.widget import Widget
 
+from tui.dashboard.errors import SettingError
 from tui.dashboard.screens.registry import PAGES
 
 # What is active together: a key may mean one thing in each of these.
 INSTANCE = "tui.dashboard.instance.view:InstanceView"
 
 
-class KeymapError(ValueError):
+class KeymapError(SettingError):
     """An id that no action has, a key that there is not, or one key for two actions."""
 
 
@@ -38,10 +39,12 @@ def check(keys: Mapping[str, str], app: type[App[Any]]) -> dict[str, str]:
 
 
 def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
+    from tui.dashboard.filter import FilterInput
     from tui.dashboard.rows import Rows
 
     own, rows = _bindings(app), _bindings(Rows)
     scopes = {entry.id: [*own, *rows, *_bindings(entry.load())] for entry in PAGES}
+    scopes["filter"] = _bindings(FilterInput)
     scopes["instance"] = [*own, *_instance()]
     return scopes
 
