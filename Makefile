@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -eu -c
-.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score soak record clean
+.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score soak fuzz record clean
 
 PYTHON ?= python3
 # Words added to the pytest command: make test ARGS="-k kafka"
@@ -62,6 +62,9 @@ score: $(RUN) ## precision and recall of the findings on labelled recordings
 
 soak: $(TEST) ## kill the writing store a hundred times under load
 	CHOREOSCOPE_KILL_CYCLES=100 $(PY) -m pytest tests/store/test_kill.py $(ARGS)
+
+fuzz: $(TEST) ## odd bytes into every decoder and endpoint, for an hour
+	CHOREOSCOPE_FUZZ_CASES=50000 $(PY) -m pytest tests/receivers/test_fuzz.py $(ARGS)
 
 record: ## record fixtures/ again: needs rabbitmq-server, node and npm; see fixtures/lab/README.md
 	$(PYTHON) fixtures/lab/record.py $(ARGS)

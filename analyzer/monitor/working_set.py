@@ -10,7 +10,7 @@ import polars as pl
 
 from analyzer.analysis import Analysis
 from analyzer.finding import State
-from analyzer.monitor.remembered import Remembered, text_hashes, trace_hashes
+from analyzer.monitor.remembered import Hashes, Remembered, text_hashes, trace_hashes
 from collectors.assemble import as_part, assemble, kept
 from collectors.canonical import Part
 from collectors.recording import Recording, empty_recording
@@ -26,7 +26,7 @@ class Limits:
 
     grace_ns: int = 15 * SECOND  # a complete instance stays so long after its last span
     closed_ns: int = 3600 * SECOND  # ... a failed one, which people want to look at
-    finished: int = 150_000  # spans of complete instances; beyond it they leave before their grace
+    finished: int = 100_000  # spans of complete instances; beyond it they leave before their grace
     history: int = 60_000  # spans of finished instances that what is usual is learned from
     spans: int = 1_000_000  # of all; beyond it the oldest leave, counted
 
@@ -87,6 +87,14 @@ class WorkingSet:
             leaving = pl.concat([leaving, self._overflowing(rows, leaving, over)])
         self._drop(analysis, rows, leaving, now_ns)
 
+    def gone_from(self, analysis: Analysis) -> dict[tuple[str, str], int]:
+        """Of `left.finished` those that are not among the analysis' instances."""
+        rows = _traces(analysis).filter(pl.col("state").is_in([str(one) for one in OVER]))
+        held = rows.filter(self.counted.has(_hashes(rows))).group_by("workflow", "state").len()
+        there = {(workflow or "", state): count for workflow, state, count in held.iter_rows()}
+        found = {key: count - there.get(key, 0) for key, count in self.left.finished.items()}
+        return {key: count for key, count in found.items() if count > 0}
+
     def _overflowing(self, rows: pl.DataFrame, leaving: pl.Series, over: int) -> pl.Series:
         """The instances that have been still for longest, as many as must go."""
         others = rows.filter(~pl.col("instance").is_in(leaving.implode())).sort("end_ns")
@@ -96,8 +104,7 @@ class WorkingSet:
 
     def _count(self, rows: pl.DataFrame) -> None:
         """Each once, also where it leaves, comes back for a late span and leaves again."""
-        names = (f"{workflow}\x1f{name}" for workflow, name in rows.select("workflow", "id").rows())
-        hashes = text_hashes(names)
+        hashes = _hashes(rows)
         fresh = rows.filter(~self.counted.has(hashes))
         self.counted.add(hashes)
         sums = fresh.group_by("workflow", "state").len().sort("workflow", "state")
@@ -147,6 +154,12 @@ def _ids(column: str) -> tuple[pl.Expr, pl.Expr]:
         hexes.str.slice(0, 16).str.to_integer(base=16, dtype=pl.UInt64).alias("trace_hi"),
         hexes.str.slice(16, 16).str.to_integer(base=16, dtype=pl.UInt64).alias("trace_lo"),
     )
+
+
+def _hashes(rows: pl.DataFrame) -> Hashes:
+    """By which an instance is known to have been counted."""
+    names = (f"{workflow}\x1f{name}" for workflow, name in rows.select("workflow", "id").rows())
+    return text_hashes(names)
 
 
 def _traces(analysis: Analysis) -> pl.DataFrame:

@@ -113,7 +113,7 @@ def _otlp_json(body: bytes) -> Checked:
         raise Refused(Why.MALFORMED, "an ExportTraceServiceRequest is a JSON object")
     try:
         found = msgspec.json.decode(body, type=_Request)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _carefully(body)
     good = [_is_hex(trace, 32) and _is_hex(span, 16) for trace, span in spans(found)]
     return Checked(len(good)) if all(good) else _carefully(body)
@@ -124,7 +124,7 @@ def _zipkin_json(body: bytes) -> Checked:
         raise Refused(Why.MALFORMED, "Zipkin v2 spans are a JSON list")
     try:
         found = msgspec.json.decode(body, type=list[_Zipkin])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _carefully(body)
     good = [_is_hex(one.id, 16) and _is_hex(one.traceId, len(one.traceId)) for one in found]
     return Checked(len(good)) if all(good) else _carefully(body)
