@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,28 +65,39 @@ type = "stdout"
 """
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def begun(folder: Path) -> Served:
+    """`serve` in that folder, on free ports."""
     ports = free_ports(4)
-    (tmp_path / "choreoscope.toml").write_text(CONFIGURATION)
+    (folder / "choreoscope.toml").write_text(CONFIGURATION)
     names = ("--grpc", "--http", "--zipkin", "--api")
     options = [word for pair in zip(names, map(str, ports), strict=True) for word in pair]
     process = subprocess.Popen(
         [sys.executable, "-m", "tui.cli", "serve", "--store", "store", *options],
-        cwd=tmp_path,
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stderr is not None
     for line in process.stderr:
         if "store in" in line:
             break
-    yield Served(process, tmp_path / "store", *ports)
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    return Served(process, folder / "store", *ports)
+
+
+def end(served: Served) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(served.process.pid, signal.SIGKILL)
+    served.process.wait()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    found = begun(tmp_path)
+    yield found
+    end(found)
 
 
 def recording(folder: Path) -> list[bytes]:
@@ -132,6 +145,84 @@ def test_from_spans_to_alerts(served: Served, tmp_path: Path) -> None:
     told = [json.loads(line) for line in out.splitlines()]
     assert {one["kind"] for one in told if one["change"] == "firing"} >= {"stuck"}
     assert analyze(f"store:{served.folder}").by_state == batch.by_state
+
+
+def fired(out: str) -> list[str]:
+    """The keys of the alerts that were told as firing."""
+    told = [json.loads(line) for line in out.splitlines()]
+    return sorted(one["key"] for one in told if one["change"] == "firing")
+
+
+@pytest.mark.slow
+def test_killed_and_begun_again(served: Served, tmp_path: Path) -> None:
+    """kill -9 of all its processes: nothing is lost, what fired goes on, and is not told again."""
+    for body in recording(tmp_path):
+        httpx.post(
+            f"http://127.0.0.1:{served.http}/v1/traces",
+            content=body,
+            headers={"content-type": "application/json"},
+        )
+    served.until("/api/v1/snapshot", '"state":"stuck"')
+    served.until("/api/v1/alerts", '"outcome":"delivered"')
+    time.sleep(3)
+    before = served.get("/api/v1/snapshot").json()
+    os.killpg(served.process.pid, signal.SIGKILL)
+    out, _ = served.process.communicate()
+    assert len(fired(out)) == before["alerts"]["firing"] > 0
+    again = begun(tmp_path)
+    try:
+        again.until("/api/v1/snapshot", f'"spans":{before["spans"]},')
+        time.sleep(3)
+        after = again.get("/api/v1/snapshot").json()
+        assert after["by_state"] == before["by_state"]
+        assert after["alerts"]["firing"] == before["alerts"]["firing"]
+        again.process.send_signal(signal.SIGTERM)
+        out, _ = again.process.communicate(timeout=20)
+        assert again.process.returncode == 0
+        assert fired(out) == []
+    finally:
+        end(again)
+
+
+@pytest.mark.slow
+def test_terminated_under_load(served: Served) -> None:
+    """SIGTERM while eight clients send: exit 0 within 10 s, and each 200 is in the store."""
+    from tests.store.requests import numbers, request
+
+    done: set[int] = set()
+    stopping = threading.Event()
+
+    def send(lane: int) -> None:
+        with httpx.Client() as client:
+            for number in range(lane, 100_000, 8):
+                try:
+                    answer = client.post(
+                        f"http://127.0.0.1:{served.http}/v1/traces",
+                        content=request(number).body(),
+                        headers={"content-type": "application/json"},
+                    )
+                except httpx.TransportError:
+                    return
+                assert answer.status_code in (200, 503)
+                if answer.status_code == 200:
+                    done.add(number)
+                if stopping.is_set():
+                    return
+
+    threads = [threading.Thread(target=send, args=(lane,)) for lane in range(8)]
+    for thread in threads:
+        thread.start()
+    while len(done) < 200:
+        time.sleep(0.01)
+    begin = time.monotonic()
+    served.process.send_signal(signal.SIGTERM)
+    served.process.communicate(timeout=20)
+    took = time.monotonic() - begin
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    assert (served.process.returncode, took < 10) == (0, True), took
+    assert done <= numbers(served.folder)
 
 
 @pytest.mark.slow
