@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from tui.browsing import in_session
 from tui.exits import Exit, Stop
 from tui.terminal import can_unicode, note
 
@@ -19,7 +20,9 @@ TERMINAL = "/dev/tty"
 
 
 def has_terminal() -> bool:
-    """Whether there is a terminal to draw on and to read keys from."""
+    """Whether there is a terminal to draw on and to read keys from, or a page of a browser."""
+    if in_session():
+        return True
     return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.__stderr__))
 
 
@@ -38,14 +41,14 @@ def keys_from_terminal() -> None:
 
 
 def show(feed: Feed, where: str = "") -> Exit:
-    """Run the dashboard until the user quits. The feed is ended in any case."""
+    """Run the dashboard until the user quits. The feed is ended in any case. Raises Stop."""
     from tui.dashboard.feed import Phase
 
-    _hush()
-    app = _dashboard(feed, where)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: app.exit())  # the terminal must not stay as it is
     try:
+        app = _dashboard(feed, where)
+        _hush()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: app.exit())  # the terminal must not stay as it is
         app.run()
     finally:
         feed.stop()

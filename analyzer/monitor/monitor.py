@@ -60,6 +60,7 @@ class Look:
     damaged: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     more: bool = False  # not all that is there is in it yet
+    gone: dict[tuple[str, str], int] = field(default_factory=dict)  # finished, not in `analysis`
 
 
 class Monitor:
@@ -158,6 +159,7 @@ class Monitor:
             damaged=self.source.damaged,
             rejected=dict(self.source.rejected),
             more=taken.more,
+            gone=self.working.gone_from(analysis),
         )
         with self._changed:
             self.current = found

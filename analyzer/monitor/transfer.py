@@ -116,7 +116,7 @@ def encoded(look: Look, outbox: Outbox, session: str) -> bytes:
         alerts=tuple(look.alerts.values()),
         silences=tuple(outbox.silences()),
         deliveries=tuple(outbox.log()),
-        finished=tuple((*key, count) for key, count in sorted(look.left.finished.items())),
+        finished=tuple((*key, count) for key, count in sorted(look.gone.items())),
         overflow=look.left.overflow,
         spans=look.spans,
         spans_per_s=look.spans_per_s,

@@ -17,6 +17,7 @@ from collectors.store.store import Store
 from tests.dashboard.feeds.watching import running
 from tui.dashboard.feed import Phase
 from tui.dashboard.feeds.demo import FASTEST, DemoFeed, scenarios
+from tui.dashboard.feeds.fresh import Fresh
 from tui.dashboard.feeds.monitored import Watching
 from tui.dashboard.feeds.store import StoreFeed, recent
 
@@ -128,3 +129,36 @@ def test_the_shop_is_made_of_scenarios_that_can_be() -> None:
     for rate in (0.1, 2.0, FASTEST):
         for uri in scenarios(3, rate):
             assert parse(uri).seed == 3
+
+
+def test_what_has_finished_and_left_is_counted_beside_what_is_shown(tmp_path: Path) -> None:
+    """An instance that is in the table is not among those that left: the sum is all there were."""
+    from analyzer.alerts.outbox import Outbox
+    from analyzer.monitor.monitor import Monitor, Settings
+    from analyzer.monitor.working_set import Limits
+    from tui.dashboard.feeds.made import of_look
+
+    outbox = Outbox(tmp_path / "alerts.db")
+    with Store(tmp_path / "s", compacting=False) as store:
+        fill(store, "sim:order?instances=200&seed=1")
+        monitor = Monitor(tmp_path / "s", Settings(limits=Limits(history=500)), outbox)
+        for _ in range(4):
+            snapshot = of_look(monitor.look(), outbox)
+            shown = snapshot.instances.height
+            assert shown + sum(snapshot.finished.values()) == 200
+        assert 0 < shown < 200
+    outbox.close()
+
+
+def test_spans_that_come_are_fresh_however_old_they_are() -> None:
+    """Only what lay there before the first look is as old as it says."""
+    minute = 60_000_000_000
+    fresh = Fresh()
+    fresh.seen(0, 0, 100 * minute)
+    assert fresh.phase(101 * minute) == (Phase.LIVE, "")
+    fresh.seen(5, 1, 101 * minute)
+    assert fresh.phase(101 * minute) == (Phase.LIVE, "")
+    assert fresh.phase(104 * minute) == (Phase.STALE, "no span for 3 m")
+    late = Fresh()
+    late.seen(5, 40 * minute, 100 * minute)
+    assert late.phase(100 * minute) == (Phase.STALE, "no span for 60 m")

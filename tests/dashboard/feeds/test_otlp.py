@@ -85,4 +85,5 @@ def test_a_port_or_a_store_that_is_taken_is_told_at_once(tmp_path: Path) -> None
     with pytest.raises(FeedError, match="in use"):
         OtlpFeed(0, str(tmp_path / "s"), FAST)
     feed.stop()
+    feed.release()  # what `stop` began, to its end
     OtlpFeed(0, str(tmp_path / "s"), FAST).stop()

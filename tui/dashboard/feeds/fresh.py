@@ -13,13 +13,15 @@ class Fresh:
     def __init__(self) -> None:
         self.spans = 0
         self._last_ns = 0
+        self._begun = False
 
     def seen(self, spans: int, latest_ns: int, now_ns: int) -> None:
         """So many spans have come since the start; the latest one ended then."""
         if spans > self.spans:
-            first = not self.spans  # what lay there already is as old as it says
-            self._last_ns = min(latest_ns, now_ns) if first and latest_ns else now_ns
+            waited = not self._begun and latest_ns  # what lay there already is as old as it says
+            self._last_ns = min(latest_ns, now_ns) if waited else now_ns
             self.spans = spans
+        self._begun = True
 
     def phase(self, now_ns: int) -> tuple[Phase, str]:
         """LIVE, or STALE and for how long; a source that never gave anything is not stale."""

@@ -51,7 +51,7 @@ class GrowingFeed(MonitorFeed):
                 if self._lives():
                     self.watch(self.source())
                     return
-                before = _state(self._place)
+                before = state  # what is written while it is read is seen next time
             self.stopping.wait(self.watching.refresh_s)
 
     def source(self) -> Source:

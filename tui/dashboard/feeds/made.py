@@ -51,7 +51,7 @@ def of_look(look: Look, outbox: Outbox, generation: int | None = None) -> Snapsh
         alerts=tuple(look.alerts.values()),
         silences=tuple(outbox.silences()),
         deliveries=tuple(outbox.log()),
-        finished=look.left.finished,
+        finished=look.gone,
         overflow=look.left.overflow,
     )
 

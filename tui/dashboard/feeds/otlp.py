@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ class OtlpFeed(StoreFeed):
         except StartError as error:
             self._store.close()
             raise FeedError(str(error)) from error
+        self._releasing, self._released = threading.Lock(), False
         ports = self._receivers.ports
         super().__init__(folder, watching, f"otlp :{ports['OTLP/gRPC']}", endpoints(ports))
 
@@ -62,10 +64,13 @@ class OtlpFeed(StoreFeed):
         return super().lost(look) + sum(self._admission.counts.refused.values())
 
     def release(self) -> None:
-        """Close the ports, then the store."""
-        self._receivers.stop(GRACE_S)
-        self._store.close()
-        self._scratch.cleanup()
+        """Close the ports, then the store; again it does nothing."""
+        with self._releasing:
+            if not self._released:
+                self._receivers.stop(GRACE_S)
+                self._store.close()
+                self._scratch.cleanup()
+            self._released = True
 
 
 def endpoints(ports: dict[str, int]) -> tuple[str, ...]:
