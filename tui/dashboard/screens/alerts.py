@@ -236,8 +236,8 @@ class Alerts(DrillPage):
     NOUN = "alerts"
     HELP = "Alerts and what was told. Enter shows the deliveries; x copies what silences one."
     HINT = (
-        "An alert would be here while a fault lasts. Targets are told by `choreoscope serve`;\n"
-        "`choreoscope alert test` tries them."
+        "An alert would be here while a fault lasts.\n"
+        "`choreoscope serve` tells targets of it; `choreoscope alert test` tries them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "silence", "Silence", id="alert-silence"),

@@ -162,7 +162,6 @@ class Coupling(DrillPage):
                 yield Static("", id="pair", markup=False)
             with Vertical(id="list"):
                 yield Rows(self.columns(), drawing=self.drawing)
-                yield Static("", id="nothing", markup=False)
         yield self.make_detail()
 
     def columns(self) -> Sequence[Column]:

@@ -12,14 +12,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Static
 
 from analyzer.reporters.style import DEFAULT, Style
 from tui.dashboard.rows import Column, Rows, arrange
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.screens.sheet import Sheet
 from tui.dashboard.screens.table import Arranged, TablePage
-from tui.dashboard.theme import Part, content
+from tui.dashboard.theme import Part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,7 +125,7 @@ class Detail(Vertical):
 
     def export(self) -> pl.DataFrame | None:
         """The table."""
-        return self.rows.view.shown if self.rows.view else None
+        return self.rows.view.shown if self.rows.view is not None else None
 
     @on(Rows.Opened)
     def _opened(self, event: Rows.Opened) -> None:
@@ -191,6 +190,11 @@ class DrillPage(TablePage):
         """What is for the table is not for the detail."""
         return not (self.opened is not None and action in LISTED)
 
+    @property
+    def rows(self) -> Rows:
+        """The table of the page, not the one of the detail."""
+        return self.query_one("#body").query_one(Rows)
+
     # -- one row, opened -----------------------------------------------------------------------
 
     @on(Rows.Opened)
@@ -230,12 +234,8 @@ class DrillPage(TablePage):
         """The detail follows the table."""
         self._build_soon()
 
-    def _tell(self, done: Arranged) -> None:
-        super()._tell(done)
-        if done.total == 0:  # never an empty table without a word
-            self.add_class("-nothing")
-            told = content((f"No {self.NOUN}.", "bold"), f"\n\n{self.HINT}", drawing=self.drawing)
-            self.query_one("#nothing", Static).update(told)
+    def _nothing(self, done: Arranged) -> str:
+        return super()._nothing(done) if done.total else f"No {self.NOUN}.\n\n{self.HINT}"
 
     # -- the protocol --------------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ class Findings(DrillPage):
     KEY = "key"
     NOUN = "causes"
     HELP = "What is wrong, grouped by cause. Enter tells why; enter there opens an instance."
-    HINT = "Nothing wrong was found. Stuck, lost, failed and badly coupled things would be here."
+    HINT = "Nothing wrong was found.\nWhat is stuck, lost, failed or badly coupled would be here."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "instances", "Instances", id="to-instances"),
     ]

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.widgets import Static
 
 from tui.dashboard.journal import Journal
 from tui.dashboard.rows import Column, Rows, texts
 from tui.dashboard.screens.frames import frame_of_rows, moments, severities, severity_rank
 from tui.dashboard.screens.table import Arranged, By, TablePage
-from tui.dashboard.theme import content
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,12 +85,11 @@ class Log(TablePage):
 
         return [(pl.col("at_ns"), False), (pl.col("number"), False)]
 
+    def _nothing(self, done: Arranged) -> str:
+        return super()._nothing(done) if done.total else "Nothing was said yet."
+
     def _tell(self, done: Arranged) -> None:
         super()._tell(done)
-        if done.total == 0:
-            self.add_class("-nothing")
-            told = content(("Nothing was said yet.", "bold"), drawing=self.drawing)
-            self.query_one("#nothing", Static).update(told)
         if self.following:
             self.rows.action_go(-1)
 

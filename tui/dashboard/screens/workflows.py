@@ -231,7 +231,7 @@ class Workflows(DrillPage):
     KEY = "workflow"
     NOUN = "workflows"
     HELP = "Every type of workflow. Enter shows its steps; enter there, or i, its instances."
-    HINT = "A workflow is named after the first step of its instances, as soon as there are any."
+    HINT = "A workflow is named after the first step of its instances.\nThere has been none."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "instances", "Instances", id="to-instances"),
     ]
