@@ -102,7 +102,8 @@ def test_an_outage_passes_by_itself(server: Server) -> None:
         feed = ConnectFeed(url)
     with running(feed) as watch:
         watch.until_phase(Phase.DISCONNECTED)
-        assert "tries again in" in feed.status.message
+        said = feed.status.message
+        assert f"{url} is not reached: Connection refused; tries again in" in said
         with server.open():
             watch.until(lambda: len(watch.generations) == 1)
         watch.until_phase(Phase.DISCONNECTED)

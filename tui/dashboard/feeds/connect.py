@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONNECT_S = 5.0
 ANSWER_S = 30.0  # a look of a million instances takes its time
 WAIT_S = 1  # that the server holds a question back; longer would delay the end
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 BLIND_S = 15.0  # without a look of the server, which looks each second or two
 LARGEST = 2 << 30  # bytes of an answer, unpacked
 
@@ -219,7 +219,8 @@ def _reason(error: Exception) -> str:
     while isinstance(inner, Exception):
         error, inner = inner, getattr(inner, "reason", None)
     said = str(error)
-    return said.rpartition(": ")[2][:200] if "object at" in said else said[:200]
+    refused = said.rpartition("[Errno ")[2].partition("] ")[2]  # what the system said
+    return (refused or said.rpartition("object at ")[2] or said)[:200]
 
 
 def _pause(failures: int) -> float:
