@@ -138,7 +138,7 @@ def test_what_has_finished_and_left_is_counted_beside_what_is_shown(tmp_path: Pa
     from analyzer.monitor.working_set import Limits
     from tui.dashboard.feeds.made import of_look
 
-    outbox = Outbox(tmp_path / "alerts.db")
+    outbox, shown = Outbox(tmp_path / "alerts.db"), 0
     with Store(tmp_path / "s", compacting=False) as store:
         fill(store, "sim:order?instances=200&seed=1")
         monitor = Monitor(tmp_path / "s", Settings(limits=Limits(history=500)), outbox)
