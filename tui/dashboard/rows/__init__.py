@@ -17,7 +17,7 @@ order that is wanted; arrange again), `Rows.Marked`.
 
 from tui.dashboard.rows.column import Cell, Cells, Column, Tone, counts, texts, widths
 from tui.dashboard.rows.table import Rows
-from tui.dashboard.rows.view import Group, View, arrange
+from tui.dashboard.rows.view import Group, View, arrange, ordered
 
 __all__ = [
     "Cell",
@@ -29,6 +29,7 @@ __all__ = [
     "View",
     "arrange",
     "counts",
+    "ordered",
     "texts",
     "widths",
 ]

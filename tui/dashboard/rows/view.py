@@ -97,6 +97,19 @@ class View:
         return int(row[0]) if len(row) else None
 
 
+def ordered(frame: pl.DataFrame, by: Sequence[tuple[pl.Expr, bool]]) -> pl.Series:
+    """The rows of the whole frame by each (expression, descending), equals as they stand."""
+    import polars as pl
+
+    made = frame.select(
+        *(expression.alias(f"__{at}") for at, (expression, _) in enumerate(by)),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("__row"),
+    )
+    descending = [*(down for _, down in by), False]
+    rows = pl.arg_sort_by(made.columns, descending=descending, nulls_last=True)
+    return made.select(rows.cast(pl.UInt32)).to_series()
+
+
 def arrange(
     frame: pl.DataFrame,
     key: str,
@@ -105,52 +118,37 @@ def arrange(
     where: pl.Expr | None = None,
     by: Sequence[tuple[pl.Expr, bool]] = (),
     groups: tuple[pl.Expr, pl.Expr] | None = None,
+    order: pl.Series | None = None,
 ) -> View:
-    """The rows that `where` keeps, sorted by each (expression, descending), equals by `key`.
+    """The rows that `where` keeps, sorted by each (expression, descending), equals as they stand.
 
-    `groups`: (what is the same in a group, its label - an aggregation). Groups stand in the order
-    of their first row. Of a million rows: a worker's task.
+    `order`: what `ordered` gave for this frame and `by`, where it is known: then a filter costs
+    no sorting. `groups`: (what is the same in a group, its label - an aggregation); groups stand
+    in the order of their first row. Of a million rows: a worker's task.
     """
     import polars as pl
 
-    if where is None and not by and groups is None:
-        return View(frame, key, now_ns)
-    order = frame.select(pl.arg_where(where)).to_series() if where is not None else None
-    if by or groups:
-        order = _sorted(frame, key, order, by)
+    if order is None and (by or groups):
+        order = ordered(frame, by)
+    if where is not None and order is None:
+        order = frame.select(pl.arg_where(where)).to_series()
+    elif where is not None and order is not None:
+        order = order.filter(frame.select(where).to_series().gather(order))
     if groups is None or order is None or order.is_empty():
         return View(frame, key, now_ns, order)
     return _grouped(View(frame, key, now_ns, order), order, *groups)
 
 
-def _sorted(
-    frame: pl.DataFrame, key: str, order: pl.Series | None, by: Sequence[tuple[pl.Expr, bool]]
-) -> pl.Series:
-    import polars as pl
-
-    part = frame if order is None else frame.select(_roots(frame, by, key))[order]
-    made = part.select(
-        *(expression.alias(f"__{at}") for at, (expression, _) in enumerate(by)), pl.col(key)
-    )
-    rows = made.select(
-        pl.arg_sort_by(
-            made.columns, descending=[*(down for _, down in by), False], nulls_last=True
-        ).cast(pl.UInt32)
-    ).to_series()
-    return rows if order is None else order.gather(rows).cast(pl.UInt32)
-
-
-def _roots(frame: pl.DataFrame, by: Sequence[tuple[pl.Expr, bool]], key: str) -> list[str]:
+def _roots(frame: pl.DataFrame, used: Sequence[pl.Expr], key: str) -> list[str]:
     """The columns that are read: lists need not be gathered."""
-    used = {name for expression, _ in by for name in expression.meta.root_names()} | {key}
-    return [name for name in frame.columns if name in used]
+    names = {name for expression in used for name in expression.meta.root_names()} | {key}
+    return [name for name in frame.columns if name in names]
 
 
 def _grouped(view: View, order: pl.Series, same: pl.Expr, label: pl.Expr) -> View:
     import polars as pl
 
-    needed = [(same, False), (label, False)]
-    part = view.frame.select(_roots(view.frame, needed, view.key))[order]
+    part = view.frame.select(_roots(view.frame, [same, label], view.key))[order]
     part = part.with_columns(same.fill_null("").alias("__group")).with_row_index("__row")
     found = (
         part.group_by("__group")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 
 from analyzer.reporters.style import DEFAULT, Style
@@ -37,6 +38,7 @@ RANGES: tuple[tuple[str, int], ...] = (
     ("24h", 86_400), ("7d", 604_800),
 )  # fmt: skip
 GROUPS = ("", "waiting-for", "cause", "workflow", "state")
+PANE_S = 0.12  # after the last move of the cursor
 DETAIL = 110  # columns; with fewer there is no room for the pane
 
 
@@ -112,7 +114,7 @@ def columns(cells: _Cells) -> tuple[Column, ...]:
                descending=True),
         Column("steps", "STEP", cells.steps, 6, 5, align="right", rank=3, sort="steps",
                descending=True),
-        Column("errors", "ERR", counts("errors", "error"), 4, 4, align="right", rank=4,
+        Column("errors", "ERR", counts("errors", "error"), 5, 5, align="right", rank=4,
                sort="errors", descending=True),
         Column("cause", "CAUSE", texts("cause"), 16, 8, rank=5, wide=24, sort="cause"),
     )  # fmt: skip
@@ -146,6 +148,7 @@ class Instances(TablePage):
         self.range_s = 0
         self.faults = False
         self._why: Why | None = None
+        self._soon: Timer | None = None
         self._extra: tuple[Snapshot, Extra] | None = None
 
     def columns(self) -> Sequence[Column]:
@@ -246,7 +249,9 @@ class Instances(TablePage):
     @on(Rows.Moved)
     def _moved(self, event: Rows.Moved) -> None:
         event.stop()
-        self._explain()
+        if self._soon is not None:
+            self._soon.stop()
+        self._soon = self.set_timer(PANE_S, self._explain)  # a held key does not wait for the pane
 
     @on(Rows.Opened)
     def _opened(self, event: Rows.Opened) -> None:

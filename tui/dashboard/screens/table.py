@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.dashboard.filter import FilterBar, FilterInput
-from tui.dashboard.rows import Column, Rows, View, arrange
+from tui.dashboard.rows import Column, Rows, View, arrange, ordered
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.theme import Part
 
@@ -36,6 +36,7 @@ class Wanted:
     where: str
     by: By
     top: bool
+    sorting: tuple[str, bool] = ("", False)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class TablePage(Page):
         self._busy = False
         self._again: bool | None = None  # arrange once more; True = from the top
         self._place: str | None = None
+        self._kept: tuple[pl.DataFrame, tuple[str, bool], pl.Series] | None = None
         self._inverted = ("", "")  # what `!` made, and of what
         self.following = False
 
@@ -182,7 +184,9 @@ class TablePage(Page):
             return
         self._busy = True
         now = self._latest.as_of_ns
-        wanted = Wanted(self._latest, self._good, self.rows.order_by(now), top)
+        rows = self.rows
+        sorting = (rows.sorted_by, rows.descending)
+        wanted = Wanted(self._latest, self._good, rows.order_by(now), top, sorting)
         self.run_worker(partial(self._arrange, wanted), thread=True, group="arrange")
 
     def _arrange(self, wanted: Wanted) -> None:
@@ -194,10 +198,19 @@ class TablePage(Page):
             keep = chosen if keep is None else keep & chosen
         now = snapshot.as_of_ns
         by = [*wanted.by, *self.order(now)]
-        view = arrange(frame, self.KEY, now, where=keep, by=by, groups=self.grouping())
+        order = self._ordered(frame, by, wanted.sorting)
+        view = arrange(frame, self.KEY, now, where=keep, by=by, groups=self.grouping(), order=order)
         values = self.values(snapshot) if snapshot is not self.snapshot else self.bar.values
         done = Arranged(wanted, view, frame.height, values, self.extra(snapshot))
         self.post_message(self.Done(done))
+
+    def _ordered(self, frame: pl.DataFrame, by: By, sorting: tuple[str, bool]) -> pl.Series | None:
+        """Sorted once for all filters that are typed over the same frame."""
+        if not by:
+            return None
+        if self._kept is None or self._kept[0] is not frame or self._kept[1] != sorting:
+            self._kept = (frame, sorting, ordered(frame, by))
+        return self._kept[2]
 
     @on(Done)
     def _done(self, event: Done) -> None:
