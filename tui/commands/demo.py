@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tui.browsing import browse, browser_option
 from tui.dashboard.feeds.demo import FASTEST, RATE
 from tui.exits import Exit
 
@@ -11,6 +12,7 @@ EPILOG = """\b
 Examples:
   choreoscope demo
   choreoscope demo --seed 7 --rate 20
+  choreoscope demo --browser
   choreoscope demo | less
 """
 
@@ -20,7 +22,8 @@ Examples:
               help="Another one, other orders.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(0.1, FASTEST), default=RATE, show_default=True,
               metavar="N", help="Orders a second.")  # fmt: skip
-def command(seed: int, rate: float) -> int:
+@browser_option
+def command(seed: int, rate: float, browser: int | None) -> int:
     """Show a simulated shop on the dashboard, faults included.
 
     It runs now; nothing is received from anywhere. Without a terminal a report on its first
@@ -28,6 +31,8 @@ def command(seed: int, rate: float) -> int:
     """
     from tui.screen import has_terminal, show
 
+    if browser is not None:
+        return browse(browser)
     if not has_terminal():
         return _report(seed)
     from tui.dashboard.feeds.demo import DemoFeed

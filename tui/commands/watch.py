@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.browsing import browse, browser_option
 from tui.declare import expect_option
 from tui.exits import Exit, Stop
 
@@ -22,6 +23,7 @@ Examples:
   choreoscope watch --otlp
   choreoscope watch --connect http://127.0.0.1:4320
   choreoscope watch store:./traces --key order.id
+  choreoscope watch --connect http://127.0.0.1:4320 --browser
 
 \b
 Exit codes: 0 ended by the user, 2 usage, no terminal or a port that is in use, 3 a source that
@@ -46,6 +48,7 @@ cannot be read or a server that is not choreoscope.
 @expect_option
 @click.option("--refresh", type=click.FloatRange(0.5, 3600), default=1.0, show_default=True,
               metavar="SECONDS", help="Between two looks.")  # fmt: skip
+@browser_option
 def command(
     sources: tuple[str, ...],
     connect: str | None,
@@ -56,6 +59,7 @@ def command(
     keys: tuple[str, ...],
     expect: str | None,
     refresh: float,
+    browser: int | None,
 ) -> int:
     """Show workflows on a dashboard, live or as recorded.
 
@@ -70,6 +74,11 @@ def command(
     check_keys(keys)
     if where:
         check_where(where)
+    if browser is not None:
+        if otlp is not None or "-" in sources:
+            raise click.UsageError("--browser begins anew for each page: let 'choreoscope serve' "
+                                   "receive, and --connect to it")  # fmt: skip
+        return browse(browser)
     if not has_terminal():
         shown = " ".join(sources[:1]) or "SOURCE"
         said = f"watch needs a terminal; 'choreoscope analyze {shown}' prints a report"

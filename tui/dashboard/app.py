@@ -157,9 +157,9 @@ class Dashboard(App[int]):
         """The feed's thread ends with the screen."""
         self.feed.stop()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self, _: events.Resize) -> None:
         """Flat tiles where there is little room, a word where there is none."""
-        columns, lines = event.size
+        columns, lines = self.size  # of now: a browser's first event may come after the next
         screen = self.screen_stack[0]
         screen.query_one(Tiles).set_class(columns < FLAT[0] or lines < FLAT[1], "-flat")
         small = columns < LEAST[0] or lines < LEAST[1]

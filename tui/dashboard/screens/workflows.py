@@ -106,8 +106,8 @@ def _p99(snapshot: Snapshot) -> dict[str, int]:
     import polars as pl
 
     took = (pl.col("end_ns") - pl.col("start_ns")).quantile(0.99, "nearest")
-    done = snapshot.instances.lazy().filter(pl.col("state") == "complete")
-    found = done.group_by("workflow").agg(took.cast(pl.Int64)).collect()
+    done = snapshot.instances.filter(pl.col("state") == "complete")
+    found = done.group_by("workflow").agg(took.cast(pl.Int64))
     return {str(name): ns for name, ns in found.iter_rows()}
 
 
