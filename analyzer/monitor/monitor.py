@@ -176,7 +176,9 @@ class Monitor:
             return self.current
 
     def run(self, every_s: float = 1.0) -> None:
-        """Look each second; where a look takes longer, as often as half of one core allows."""
+        """Look each second; where a look takes longer, rest a fifth of it: to wait only adds to
+        what the next one has to take in.
+        """
         while not self._stopping.is_set():
             begin = time.monotonic()
             self.look()
@@ -184,7 +186,7 @@ class Monitor:
                 self.save()
             took = time.monotonic() - begin
             if self.current is None or not self.current.more:
-                self._stopping.wait(max(every_s - took, min(took, every_s)))
+                self._stopping.wait(max(every_s - took, min(took / 5, every_s)))
         self.save()
 
     def stop(self) -> None:

@@ -56,7 +56,12 @@ class Follower:
             following = self._following()
             if following is None:
                 return
+            if self._open is not None:
+                # now that another follows it grows no more: what came between the two looks
+                yield from self._rest()
             if isinstance(following, File):
+                if following.last <= self.sequence:
+                    continue
                 self.close()
                 self.sequence = following.last
                 yield following

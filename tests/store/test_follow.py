@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from collectors import read
 from collectors.store.follow import File, Follower
 from collectors.store.frames import Frame
@@ -89,3 +91,24 @@ def test_it_keeps_up_with_a_writer(tmp_path: Path) -> None:
     writer.join()
     found += taken(follower)
     assert found == list(range(200))
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_comes_between_two_looks_is_not_skipped(tmp_path: Path, compacted: bool) -> None:
+    """The segment that is read gets one more request, and another follows it, after it was read
+    to its end and before the next one is looked for."""
+    with Store(tmp_path / "s", compacting=False) as store:
+
+        class Late(Follower):
+            def _following(self) -> Path | File | None:
+                if self.sequence == 1:
+                    store.append(request(1)).result()
+                    store.log.roll()
+                    if compacted:
+                        store.compact()
+                    store.append(request(2)).result()
+                return super()._following()
+
+        store.append(request(0)).result()
+        follower = Late(tmp_path / "s")
+        assert taken(follower) == [0, 1, 2]
