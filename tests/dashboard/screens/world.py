@@ -1,4 +1,4 @@
-"""A small system with everything the pages show: services, edges, steps, hotspots, alerts, notes."""
+"""A small system with all that the pages show: services, edges, hotspots, alerts, notes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def workflows(rename: Rename = str) -> tuple[Workflow, ...]:
 
 def findings(rename: Rename = str) -> tuple[Finding, ...]:
     """Three groups: two stuck for one cause, a failed one, a hotspot that is worth a finding."""
-    kept = dict(service=rename("payments"), owner=rename("team-money"))
+    kept = {"service": rename("payments"), "owner": rename("team-money")}
     why = tuple(
         replace(cause, supports=tuple(map(rename, cause.supports)),
                 against=tuple(map(rename, cause.against)))

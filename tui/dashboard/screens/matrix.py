@@ -19,7 +19,7 @@ from tui.dashboard.rows.paint import fit
 from tui.dashboard.screens.matrix_data import MEASURES, Matrix
 from tui.dashboard.theme import foreign
 
-CELL = 2  # columns of the screen
+NARROW, ROOMY = 2, 9  # columns of the screen for a cell: the shade alone, or its number too
 GLYPHS = (("  ", "  "), ("··", "::"), ("░░", "=="), ("▒▒", "++"), ("▓▓", "**"), ("██", "##"))
 DIAGONAL = ("╲ ", "\\ ")
 TONES = ("dim", "cold", "cool", "warm", "hot", "hottest")
@@ -116,23 +116,34 @@ class Heat(ScrollView, can_focus=True):
     def _digits(self) -> int:
         return len(str(max(len(self.matrix.names), 1)))
 
+    @property
+    def _width(self) -> int:
+        """Of a cell."""
+        fits = self._label + len(self.matrix.names) * ROOMY < self.size.width
+        return ROOMY if fits else NARROW
+
+    @property
+    def _heads(self) -> int:
+        """Lines over the first row."""
+        return 1 if self._width == ROOMY else self._digits
+
     def _measure_size(self) -> None:
         count = len(self.matrix.names)
-        self.virtual_size = Size(self._label + count * CELL + 1, count + self._digits)
+        self.virtual_size = Size(self._label + count * self._width + 1, count + self._heads)
 
     def on_resize(self) -> None:
         """Labels share another room."""
         self._measure_size()
 
     def render_line(self, y: int) -> Strip:
-        """Line `y`; the numbers of the columns stay at the top, the names at the left."""
+        """Line `y`; the names stay at the top and at the left."""
         width, base = self.size.width, self.rich_style
-        left, scroll = self._label, self.scroll_offset
-        first = scroll.x // CELL
-        stop = min(first + max(width - left, 0) // CELL, len(self.matrix.names))
-        if y < self._digits:
+        left, scroll, cell = self._label, self.scroll_offset, self._width
+        first = scroll.x // cell
+        stop = min(first + max(width - left, 0) // cell, len(self.matrix.names))
+        if y < self._heads:
             return Strip(self._head(y, first, stop, base)).crop_extend(0, width, base)
-        row = y - self._digits + scroll.y
+        row = y - self._heads + scroll.y
         if row >= len(self.matrix.names):
             return Strip.blank(width, base)
         here = self._part("here") if row == self.row and self.has_focus else RichStyle()
@@ -142,13 +153,18 @@ class Heat(ScrollView, can_focus=True):
         return Strip([Segment(label, base + here), *cells]).crop_extend(0, width, base)
 
     def _head(self, y: int, first: int, stop: int, base: RichStyle) -> list[Segment]:
-        title = "from \\ to" if y == self._digits - 1 else ""
+        title = "from \\ to" if y == self._heads - 1 else ""
         parts = [Segment(fit(title, self._label), base + self._part("dim"))]
         for column in range(first, stop):
-            digit = str(column + 1).rjust(self._digits)[y]
             here = column == self.column and self.has_focus
-            parts.append(Segment(f"{digit} ", base + self._part("here" if here else "dim")))
+            style = base + self._part("here" if here else "dim")
+            parts.append(Segment(self._column_title(column, y), style))
         return parts
+
+    def _column_title(self, column: int, y: int) -> str:
+        if self._width == NARROW:
+            return str(column + 1).rjust(self._digits)[y].ljust(NARROW)
+        return fit(self.matrix.names[column], ROOMY - 1, dots=self.drawing.own("…")) + " "
 
     def _cell(self, row: int, column: int, base: RichStyle) -> Segment:
         level = self.matrix.level(self.measure, (row, column))
@@ -156,7 +172,12 @@ class Heat(ScrollView, can_focus=True):
         style = base + self._part(TONES[level])
         if (row, column) == (self.row, self.column):
             style = style + self._part("cursor")
-        return Segment(self.drawing.pick(glyphs), style)
+        shade = self.drawing.pick(glyphs)
+        if self._width == NARROW:
+            return Segment(shade, style)
+        value = self.matrix.values[self.measure].get((row, column), 0)
+        number = _short(value) if value else ""
+        return Segment(f"{shade} {number:<{ROOMY - 4}} ", style)
 
     def _part(self, name: str) -> RichStyle:
         return self.get_component_rich_style(f"heat--{name}", partial=True)
@@ -180,11 +201,11 @@ class Heat(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     def _reveal(self) -> None:
-        rows = max(self.size.height - self._digits, 1)
-        columns = max((self.size.width - self._label) // CELL, 1)
+        rows = max(self.size.height - self._heads, 1)
+        columns = max((self.size.width - self._label) // self._width, 1)
         y = min(max(self.scroll_offset.y, self.row - rows + 1), self.row)
-        first = self.scroll_offset.x // CELL
-        x = min(max(first, self.column - columns + 1), self.column) * CELL
+        first = self.scroll_offset.x // self._width
+        x = min(max(first, self.column - columns + 1), self.column) * self._width
         if (x, y) != tuple(self.scroll_offset):
             self.scroll_to(x=x, y=y, animate=False, immediate=True)
 
@@ -201,9 +222,9 @@ class Heat(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """The cursor; a second click opens."""
-        column = (event.x - self._label) // CELL + self.scroll_offset.x // CELL
-        row = event.y - self._digits + self.scroll_offset.y
-        if event.y >= self._digits and row < len(self.matrix.names):
+        column = (event.x - self._label) // self._width + self.scroll_offset.x // self._width
+        row = event.y - self._heads + self.scroll_offset.y
+        if event.y >= self._heads and row < len(self.matrix.names):
             self._to(row, column if event.x >= self._label else self.column)
             if event.chain > 1:
                 self.action_open()
@@ -218,3 +239,11 @@ class Heat(ScrollView, can_focus=True):
             if value
         ]
         return "\n".join([f"{self.measure}", *lines]) + "\n"
+
+
+def _short(value: int) -> str:
+    """Five characters at most: `9,999`, `12k`, `3M`."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= max(size, 10_000):
+            return f"{value // size}{unit}"
+    return f"{value:,}"

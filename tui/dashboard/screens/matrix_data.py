@@ -67,7 +67,7 @@ def ordered(edges: Sequence[tuple[str, str, int]]) -> tuple[list[str], list[int]
     names = sorted({name for source, target, _ in edges for name in (source, target)})
     number = {name: at for at, name in enumerate(names)}
     work = [0] * len(names)
-    graph = _graph(len(names), [(number[s], number[t], calls) for s, t, calls in edges])
+    graph = _graph(len(names), sorted((number[s], number[t], calls) for s, t, calls in edges))
     for source, target, calls in edges:
         work[number[source]] += calls
         work[number[target]] += calls
