@@ -24,7 +24,7 @@ def zipped(*names: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:
         for name in names:
-            packed.writestr(name, "x" * 50)
+            packed.writestr(zipfile.ZipInfo(name), "x" * 50)  # with the date of all of them
     return out.getvalue()
 
 
