@@ -37,7 +37,7 @@ def of_traces(parts: Iterable[Part], wanted: Traces) -> list[Part]:
 
 
 def _ids(wanted: Traces) -> pl.DataFrame:
-    schema = dict.fromkeys(IDS, pl.UInt64)
+    schema = {name: pl.UInt64() for name in IDS}
     return pl.DataFrame(sorted(wanted), schema=schema, orient="row").with_columns(
         wanted=pl.lit(True)
     )
