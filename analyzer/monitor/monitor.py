@@ -21,6 +21,7 @@ from analyzer.monitor.remembered import Remembered
 from analyzer.monitor.source import Position, Source, StoreSource, Taken
 from analyzer.monitor.working_set import Left, Limits, WorkingSet
 from analyzer.pipeline import analyze_recording
+from collectors import telemetry
 from collectors.telemetry import following, stage
 
 SECOND = 1_000_000_000
@@ -142,6 +143,7 @@ class Monitor:
         taken = self.source.poll()
         self._take(taken, now)
         analysis = self._analysis(now)
+        telemetry.note(spans=len(self.working.recording.spans), instances=len(analysis.instances))
         self.working.retire(analysis, now, max(2 * SECOND, self.lag.longest_ns))
         if not taken.more:  # of a half nothing is told: the other one may be what is missed
             self._tell(analysis, now)
@@ -201,6 +203,7 @@ class Monitor:
             self._rate = 0.7 * self._rate + 0.3 * count / passed
         self._last_look = now
         self._spans += count
+        telemetry.count("choreoscope.spans", count)
         if count:
             self._last_data = now
             if taken.arrived_ns is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from collectors.store.files import Files
 from collectors.store.frames import Request, encoded, scan
 from collectors.store.layout import Layout, segment_name
-from collectors.telemetry import stage
+from collectors.telemetry import count, stage
 
 SEGMENT = 64 << 20  # bytes as stored
 SEGMENT_UNPACKED = 160 << 20  # bytes; 400,000 spans, which compaction holds in 400 MB
@@ -146,6 +146,7 @@ class Log:
             return
         self._unpacked += sum(request.size for request, _ in group)
         self.groups, self.last_error = self.groups + 1, ""
+        count("choreoscope.requests", len(group))
         for number, (_, done) in enumerate(group, first):
             done.set_result(number)
 

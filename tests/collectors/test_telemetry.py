@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -75,7 +75,9 @@ def test_the_stages_of_an_analysis(
     }
 
 
-def test_the_stages_of_serving(tmp_path: Path, spans: InMemorySpanExporter) -> None:
+def test_the_stages_of_serving(
+    tmp_path: Path, spans: InMemorySpanExporter, numbers: InMemoryMetricReader
+) -> None:
     with Store(tmp_path / "s", compacting=False) as store:
         store.append(request(1)).result()
         outbox = Outbox(tmp_path / "alerts.db")
@@ -85,6 +87,18 @@ def test_the_stages_of_serving(tmp_path: Path, spans: InMemorySpanExporter) -> N
     assert found[0] == "store commit"
     assert found[-1] == "look"
     assert {"decode", "stitching", "detecting"} <= set(found)
+    look = spans.get_finished_spans()[-1].attributes
+    assert look is not None
+    assert (look["spans"], look["instances"]) == (1, 1)
+    data = numbers.get_metrics_data()
+    assert data is not None
+    sums = {
+        metric.name: point.value
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+        if isinstance(point, NumberDataPoint)
+    }
+    assert sums == {"choreoscope.spans": 1, "choreoscope.requests": 1}
 
 
 def test_an_error_is_on_its_stage(spans: InMemorySpanExporter) -> None:
