@@ -158,8 +158,12 @@ class Dashboard(App[int]):
         self.feed.stop()
 
     def on_resize(self, _: events.Resize) -> None:
+        """Not by the event: a browser's first one may come after the next."""
+        self.call_later(self._fit)
+
+    def _fit(self) -> None:
         """Flat tiles where there is little room, a word where there is none."""
-        columns, lines = self.size  # of now: a browser's first event may come after the next
+        columns, lines = self.size
         screen = self.screen_stack[0]
         screen.query_one(Tiles).set_class(columns < FLAT[0] or lines < FLAT[1], "-flat")
         small = columns < LEAST[0] or lines < LEAST[1]
