@@ -44,6 +44,11 @@ def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
 
     own, rows = _bindings(app), _bindings(Rows)
     scopes = {entry.id: [*own, *rows, *_bindings(entry.load())] for entry in PAGES}
+    for entry in PAGES:
+        page = entry.load()
+        for widget in page.WIDGETS:
+            name = f"{entry.id} {widget.__name__}"
+            scopes[name] = [*own, *_bindings(page), *_bindings(widget)]
     scopes["filter"] = _bindings(FilterInput)
     scopes["instance"] = [*own, *_instance()]
     return scopes

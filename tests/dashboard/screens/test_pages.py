@@ -434,3 +434,12 @@ def test_a_place_is_kept_as_json() -> None:
     from tui.dashboard.screens.drill import drilled
 
     assert json.loads(drilled("a\x1d]b", "c")[1:]) == ["a\x1d]b", "c"]
+
+
+def test_keys_of_the_drawings_can_be_others_and_clashes_are_told() -> None:
+    from tui.dashboard.keys import KeymapError, check
+
+    chosen = {"heat.measure": "V", "ways.walk": "right_parenthesis", "alert-silence": "Z"}
+    assert check(chosen, Dashboard) == chosen
+    with pytest.raises(KeymapError, match="coupling-other"):
+        check({"heat.measure": "tab"}, Dashboard)

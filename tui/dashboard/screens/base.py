@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from analyzer.reporters.style import DEFAULT, Style
 
@@ -34,6 +35,7 @@ class Page(Vertical):
     """A tab's content. Everything here runs on the event loop: long work goes into a worker."""
 
     TITLE: ClassVar[str] = ""
+    WIDGETS: ClassVar[tuple[type[Widget], ...]] = ()  # with keys of their own, beside `Rows`
     drawing: Style = DEFAULT  # glyphs; set by the app before the page is composed
     snapshot: Snapshot | None = None  # what is shown: export and copy are of this one
 

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.widget import Widget
 from textual.widgets import Static
 
 from analyzer.finding import Finding, Hotspot
@@ -21,7 +22,7 @@ from tui.dashboard.screens.drill import Detail, DrillPage, Made, drilled
 from tui.dashboard.screens.frames import durations, frame_of_rows
 from tui.dashboard.screens.matrix import GLYPHS, TONES, Heat
 from tui.dashboard.screens.matrix_data import Matrix, matrix
-from tui.dashboard.screens.sheet import causes
+from tui.dashboard.screens.sheet import Sheet, causes
 from tui.dashboard.screens.table import Arranged, By
 from tui.dashboard.theme import Part, content, foreign
 
@@ -137,6 +138,7 @@ class Coupling(DrillPage):
         "Which service starts work in which (row starts, column does), and hotspots by score. "
         "tab changes between them, v what the shades mean; enter opens."
     )
+    WIDGETS: ClassVar[tuple[type[Widget], ...]] = (Heat, Sheet)
     HINT = "No place of high coupling was found; it takes some 20 instances to say."
     DEFAULT_CSS = """
     Coupling #body { layout: vertical; }

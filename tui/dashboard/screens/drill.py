@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from analyzer.reporters.style import DEFAULT, Style
 from tui.dashboard.rows import Column, Rows, arrange
@@ -148,6 +149,7 @@ class Detail(Vertical):
 class DrillPage(TablePage):
     """Enter opens a row in the page's own detail."""
 
+    WIDGETS: ClassVar[tuple[type[Widget], ...]] = (Sheet,)
     HINT: ClassVar[str] = "This source has told nothing of that yet."
     DEFAULT_CSS = """
     DrillPage.-drilled > FilterBar, DrillPage.-drilled > #body { display: none; }

@@ -80,7 +80,7 @@ def severities(drawing: Style) -> Cells:
     }
 
     def cells(frame: pl.DataFrame, now_ns: int) -> list[Cell]:
-        return [made.get(name, name) for name in frame["severity"].to_list()]
+        return [made.get(name, str(name)) for name in frame["severity"].to_list()]
 
     return cells
 

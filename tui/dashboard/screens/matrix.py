@@ -79,6 +79,8 @@ class Heat(ScrollView, can_focus=True):
         self.measure: str = MEASURES[0]
         self.row = self.column = 0
         self.touched = False
+        self._palette: dict[str, RichStyle] = {}
+        self._segments: dict[tuple[int, int], Segment] = {}  # of cells without the cursor
 
     def show(self, matrix: Matrix) -> None:
         """Show that; the cursor stays on its pair of services."""
@@ -128,6 +130,7 @@ class Heat(ScrollView, can_focus=True):
         return 1 if self._width == ROOMY else self._digits
 
     def _measure_size(self) -> None:
+        self._segments.clear()
         count = len(self.matrix.names)
         self.virtual_size = Size(self._label + count * self._width + 1, count + self._heads)
 
@@ -167,12 +170,17 @@ class Heat(ScrollView, can_focus=True):
         return fit(self.matrix.names[column], ROOMY - 1, dots=self.drawing.own("…")) + " "
 
     def _cell(self, row: int, column: int, base: RichStyle) -> Segment:
+        made = self._segments.get((row, column))
+        if made is None:
+            made = self._segments[row, column] = self._shaded(row, column, base)
+        if (row, column) != (self.row, self.column):
+            return made
+        return Segment(made.text, (made.style or base) + self._part("cursor"))
+
+    def _shaded(self, row: int, column: int, base: RichStyle) -> Segment:
         level = self.matrix.level(self.measure, (row, column))
         glyphs = DIAGONAL if level == 0 and row == column else GLYPHS[level]
-        style = base + self._part(TONES[level])
-        if (row, column) == (self.row, self.column):
-            style = style + self._part("cursor")
-        shade = self.drawing.pick(glyphs)
+        style, shade = base + self._part(TONES[level]), self.drawing.pick(glyphs)
         if self._width == NARROW:
             return Segment(shade, style)
         value = self.matrix.values[self.measure].get((row, column), 0)
@@ -180,7 +188,15 @@ class Heat(ScrollView, can_focus=True):
         return Segment(f"{shade} {number:<{ROOMY - 4}} ", style)
 
     def _part(self, name: str) -> RichStyle:
-        return self.get_component_rich_style(f"heat--{name}", partial=True)
+        if name not in self._palette:
+            self._palette[name] = self.get_component_rich_style(f"heat--{name}", partial=True)
+        return self._palette[name]
+
+    def notify_style_update(self) -> None:
+        """Another theme."""
+        super().notify_style_update()
+        self._palette.clear()
+        self._segments.clear()
 
     # -- the cursor ----------------------------------------------------------------------------
 
@@ -212,6 +228,7 @@ class Heat(ScrollView, can_focus=True):
     def action_measure(self) -> None:
         """Shade by the next measure."""
         self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
+        self._segments.clear()
         self.refresh()
         self.post_message(self.Moved())
 

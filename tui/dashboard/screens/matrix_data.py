@@ -84,7 +84,7 @@ def _graph(count: int, edges: Sequence[tuple[int, int, int]]) -> nx.Graph[int]:
     graph.add_nodes_from(range(count))
     for source, target, calls in edges:
         before = graph.get_edge_data(source, target, {"weight": 0.0})["weight"]
-        graph.add_edge(source, target, weight=before + log(1 + max(calls, 0)))
+        graph.add_edge(source, target, weight=before + log(2 + max(calls, 0)))
     return graph
 
 

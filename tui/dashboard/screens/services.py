@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from tui.dashboard.rows import Cell, Column, Rows, counts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage
 from tui.dashboard.screens.frames import ages
-from tui.dashboard.screens.hood import Hood
+from tui.dashboard.screens.hood import Hood, Ways
 from tui.dashboard.screens.hood_data import SILENT
 from tui.dashboard.screens.sheet import quoted
 from tui.dashboard.screens.table import By
@@ -54,6 +55,7 @@ class Services(DrillPage):
         "Every service. Enter draws its neighbours, again enter walks on, esc walks back. "
         "CA: services that depend on it, CE: services it depends on, I = CE / (CA + CE)."
     )
+    WIDGETS: ClassVar[tuple[type[Widget], ...]] = (Ways,)
     HINT = "A service is named by its spans (service.name), or by those that call it."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "instances", "Instances", id="to-instances"),
