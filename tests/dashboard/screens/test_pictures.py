@@ -19,7 +19,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "workflows": ("2",),
     "workflow": ("2", "enter"),
     "services": ("3",),
-    "service": ("3", "s", "enter"),
+    "service": ("3", "s", "down", "down", "down", "enter"),
     "coupling": ("4",),
     "hotspot": ("4", "tab", "enter"),
     "findings": ("5",),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tui.dashboard.feed import Snapshot
 
 BOTH = 22  # lines that it takes to show matrix and list at once
-LEGEND = {"cold": "dim", "cool": "accent", "warm": "success", "hot": "warning", "hottest": "error"}
+LEGEND = {"cold": "dim", "cool": "special", "warm": "success", "hot": "warning", "hottest": "error"}
 
 
 def keyed(hotspots: Sequence[Hotspot]) -> list[tuple[str, Hotspot]]:

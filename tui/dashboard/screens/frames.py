@@ -1,9 +1,12 @@
-"""Frames of what a snapshot holds as objects; and columns that several pages show."""
+"""What several pages share: frames of objects, columns, styles of drawings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from rich.style import Style as RichStyle
+from textual.widget import Widget
 
 from analyzer.finding import Severity
 from analyzer.reporters.style import SEVERITY_GLYPHS, Style
@@ -15,6 +18,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 SEVERITY_TONES: dict[str, Tone] = {"error": "error", "warning": "warning", "note": "accent"}
+
+
+def component_style(widget: Widget, name: str) -> RichStyle:
+    """The style of a component class over whatever is painted: what it does not set stays.
+
+    Colours with an alpha are blended with the widget's background.
+    """
+    full = widget.get_component_rich_style(name)
+    own = widget.get_component_rich_style(name, partial=True)
+    return own + RichStyle(
+        color=full.color if own.color else None, bgcolor=full.bgcolor if own.bgcolor else None
+    )
 
 
 def frame_of_rows(rows: Iterable[Sequence[Any]], types: Mapping[str, Any]) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from analyzer.reporters.units import count, duration
 from tui.dashboard.rows.paint import fit
 from tui.dashboard.screens.base import Copy
 from tui.dashboard.screens.drill import Detail, DrillPage
+from tui.dashboard.screens.frames import component_style
 from tui.dashboard.screens.hood_data import SILENT, Neighbourhood, Way, neighbourhood
 from tui.dashboard.screens.sheet import facts
 from tui.dashboard.theme import Part, content, foreign
@@ -71,6 +72,7 @@ class Ways(ScrollView, can_focus=True):
         self.drawing = drawing
         self.hood: Neighbourhood | None = None
         self.side, self.at = 1, 0
+        self._palette: dict[str, RichStyle] = {}
 
     def show(self, hood: Neighbourhood | None, *, top: bool) -> None:
         """Draw that; the cursor stays on its way, where it is still there."""
@@ -143,7 +145,14 @@ class Ways(ScrollView, can_focus=True):
         return Strip(parts).crop_extend(0, width, base)
 
     def _part(self, name: str) -> RichStyle:
-        return self.get_component_rich_style(f"ways--{name}", partial=True)
+        if name not in self._palette:
+            self._palette[name] = component_style(self, f"ways--{name}")
+        return self._palette[name]
+
+    def notify_style_update(self) -> None:
+        """Another theme."""
+        super().notify_style_update()
+        self._palette.clear()
 
     def _half(self, side: int, row: int, line: int, width: int, base: RichStyle) -> list[Segment]:
         if row < 0:

@@ -16,12 +16,14 @@ from textual.strip import Strip
 
 from analyzer.reporters.style import DEFAULT, Style
 from tui.dashboard.rows.paint import fit
+from tui.dashboard.screens.frames import component_style
 from tui.dashboard.screens.matrix_data import MEASURES, Matrix
 from tui.dashboard.theme import foreign
 
 NARROW, ROOMY = 2, 9  # columns of the screen for a cell: the shade alone, or its number too
 GLYPHS = (("  ", "  "), ("··", "::"), ("░░", "=="), ("▒▒", "++"), ("▓▓", "**"), ("██", "##"))
 DIAGONAL = ("╲ ", "\\ ")
+CURSOR = "[]"
 TONES = ("dim", "cold", "cool", "warm", "hot", "hottest")
 
 
@@ -38,7 +40,7 @@ class Heat(ScrollView, can_focus=True):
         scrollbar-size-horizontal: 1;
         & .heat--dim { color: $text-muted; }
         & .heat--cold { color: $text-muted; }
-        & .heat--cool { color: $text-accent; }
+        & .heat--cool { color: $text-secondary; }
         & .heat--warm { color: $text-success; }
         & .heat--hot { color: $text-warning; }
         & .heat--hottest { color: $text-error; }
@@ -175,7 +177,8 @@ class Heat(ScrollView, can_focus=True):
             made = self._segments[row, column] = self._shaded(row, column, base)
         if (row, column) != (self.row, self.column):
             return made
-        return Segment(made.text, (made.style or base) + self._part("cursor"))
+        # the pair under the matrix tells the shade that is hidden here
+        return Segment(CURSOR + made.text[2:], (made.style or base) + self._part("cursor"))
 
     def _shaded(self, row: int, column: int, base: RichStyle) -> Segment:
         level = self.matrix.level(self.measure, (row, column))
@@ -189,7 +192,7 @@ class Heat(ScrollView, can_focus=True):
 
     def _part(self, name: str) -> RichStyle:
         if name not in self._palette:
-            self._palette[name] = self.get_component_rich_style(f"heat--{name}", partial=True)
+            self._palette[name] = component_style(self, f"heat--{name}")
         return self._palette[name]
 
     def notify_style_update(self) -> None:
