@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -167,6 +167,8 @@ class Dashboard(App[int]):
         screen = self.screen_stack[0]
         screen.query_one(Tiles).set_class(columns < FLAT[0] or lines < FLAT[1], "-flat")
         small = columns < LEAST[0] or lines < LEAST[1]
+        if self.page is not None and screen.has_class("-small") and not small:
+            self.call_after_refresh(self.page.focus_first)  # what was hidden has lost it
         screen.set_class(small, "-small")
         if small:
             screen.query_one("#small", Static).update(too_small(columns, lines))
@@ -412,11 +414,14 @@ class Dashboard(App[int]):
 
     def _copy_chosen(self, copies: Sequence[Copy], chosen: int | None) -> None:
         if chosen is not None:
-            self.run_worker(partial(self._copy, copies[chosen].text), thread=True, group="copy")
+            self._copy_soon(copies[chosen].read)
 
     @on(Page.CopyText)
     def _copy_asked(self, event: Page.CopyText) -> None:
-        self.run_worker(partial(self._copy, event.text), thread=True, group="copy")
+        self._copy_soon(lambda: event.text)
+
+    def _copy_soon(self, read: Callable[[], str]) -> None:
+        self.run_worker(lambda: self._copy(read()), thread=True, group="copy")
 
     def _copy(self, text: str) -> None:
         from tui.dashboard.clipboard import copy

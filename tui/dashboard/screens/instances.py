@@ -60,9 +60,24 @@ class _Cells:
         return [self.step(*row) for row in rows]
 
     def step(self, workflow: str | None, steps: int, state: str) -> str:
-        """k of n; n is unknown where the beginning is, and where nothing was learned."""
+        """k of n; see `of`."""
+        return f"{steps}/{self.of(workflow, steps, state) or '?'}"
+
+    def of(self, workflow: str | None, steps: int, state: str) -> int | None:
+        """Steps that it usually takes; None where that says nothing of this one.
+
+        So where nothing was learned, where the beginning is not known, and where there are more
+        steps already: it took another course.
+        """
         usual = self.usual.get(workflow or "")
-        return f"{steps}/{'?' if usual is None or state == 'orphaned' else usual}"
+        return None if usual is None or state == "orphaned" or steps > usual else usual
+
+    def progress(self, workflow: str | None, steps: int, state: str) -> str:
+        """The same in words."""
+        usual = self.of(workflow, steps, state)
+        if usual is None:
+            return f"{steps:,} step{'' if steps == 1 else 's'}"
+        return f"{steps:,} of {usual:,} steps"
 
 
 def _waiting(frame: pl.DataFrame, now_ns: int) -> list[Cell]:
@@ -239,8 +254,10 @@ class Instances(TablePage):
         return parts
 
     def on_resize(self) -> None:
-        """No pane where there is no room."""
+        """No pane where there is no room; one that comes back has something to say."""
         self._fit()
+        if self._ready:
+            self._explain()
 
     def _fit(self) -> None:
         if self._why is not None:
@@ -265,7 +282,7 @@ class Instances(TablePage):
         if row is None or self.snapshot is None:
             self._why.tell([])
             return
-        steps = self.cells.step(row["workflow"], row["steps"], row["state"]).replace("/", " of ")
+        steps = self.cells.progress(row["workflow"], row["steps"], row["state"])
         self._why.tell(why(row, findings, self.snapshot.as_of_ns, steps, self.drawing))
 
     def _current(self) -> tuple[dict[str, Any] | None, Sequence[Finding]]:
@@ -301,7 +318,7 @@ class Instances(TablePage):
         row, findings = self._current()
         if row is None or self.snapshot is None:
             return ()
-        steps = self.cells.step(row["workflow"], row["steps"], row["state"])
+        steps = self.cells.progress(row["workflow"], row["steps"], row["state"])
         told = why(row, findings, self.snapshot.as_of_ns, steps, self.drawing)
         copies = list(super().copies())
         copies.insert(1, Copy("why", content(*told, drawing=self.drawing).plain + "\n"))
