@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tests.dashboard.fake import NOW, FakeFeed, finding, ids, lines, settled, snapshot
+from tests.dashboard.instance.documents import recorded
 from tui.dashboard import app as module
 from tui.dashboard.app import Dashboard
 from tui.dashboard.feed import Phase, Snapshot, Status
@@ -206,6 +208,22 @@ def test_steps_are_k_of_n_and_n_is_unknown_where_it_is() -> None:
     run(Dashboard(FakeFeed(snapshot(12))), play)
 
 
+def test_more_steps_than_usual_are_not_k_of_n() -> None:
+    """An instance that took another course has no n: not in the table, the pane or a copy."""
+    many = pl.when(pl.col("state") == "stuck").then(15).otherwise("steps").cast(pl.UInt32)
+    frame = snapshot(12).instances.with_columns(many.alias("steps"))
+
+    async def play(pilot: Pilot[Any]) -> None:
+        text = "\n".join(lines(pilot.app))
+        assert " 15/?" in text
+        assert "15/12" not in text
+        assert "· 15 steps" in text
+        why = next(copy for copy in home(pilot).copies() if copy.title == "why")
+        assert "· 15 steps\n" in why.read()
+
+    run(Dashboard(FakeFeed(snapshot(12, instances=frame))), play)
+
+
 def grown(feed: FakeFeed, count: int = 300) -> Snapshot:
     assert feed.snapshot is not None
     return snapshot(count, generation=feed.snapshot.generation + 1)
@@ -317,6 +335,32 @@ def test_copy_says_which_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Why: consumer-error" in copied[1]
     assert copied[2].splitlines()[0].split()[:2] == ["STATE", "WORKFLOW"]
     assert "ord-000001" in copied[2].splitlines()[1]
+
+
+def test_an_instance_gives_away_what_its_view_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+
+    def copy(text: str, write: Callable[[str], None]) -> str:
+        copied.append(text)
+        return "copied by a test"
+
+    monkeypatch.setattr("tui.dashboard.clipboard.copy", copy)
+    document = recorded("stuck")
+
+    async def play(pilot: Pilot[Any]) -> None:
+        await pilot.press("enter")
+        await settled(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, InstanceScreen)
+        titles = [one.title for one in screen.copies()]
+        assert {"Lanes as text", "trace id", "span id"} < set(titles)
+        await pilot.press("y", str(len(titles)))
+        await settled(pilot)
+        assert screen.trace_id() in document["instance"]["trace_ids"]
+
+    feed = FakeFeed(snapshot(), documents={"ord-000001": document})
+    run(Dashboard(feed, where="id:ord-000001"), play)
+    assert [json.loads(text) for text in copied] == [document]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])

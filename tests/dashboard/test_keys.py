@@ -22,6 +22,8 @@ from tui.dashboard.screens.instances import Instances
         ({"pause": "p", "quit": "p"}, "'p' is both 'pause' and 'quit'"),
         ({"pause": "hyper?+"}, "there is no key"),
         ({"pause": ""}, "there is no key"),
+        ({"instance.down": "x"}, "'x' is both 'instance.critical' and 'instance.down'"),
+        ({"instance.left": "y"}, "'y' is both 'copy' and 'instance.left'"),
     ],
 )
 def test_what_cannot_be(keys: dict[str, str], said: str) -> None:
@@ -33,6 +35,7 @@ def test_what_cannot_be(keys: dict[str, str], said: str) -> None:
 def test_keys_may_be_swapped() -> None:
     assert check({"pause": "q", "quit": "space"}, Dashboard)
     assert check({"rows.down": "down,ctrl+n"}, Dashboard)
+    assert check({"instance.left": "h", "instance.right": "l"}, Dashboard)
 
 
 def test_no_two_actions_share_a_key_as_it_comes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,9 +13,6 @@ from textual.widget import Widget
 
 from tui.dashboard.errors import SettingError
 from tui.dashboard.screens.registry import PAGES
-
-# What is active together: a key may mean one thing in each of these.
-INSTANCE = "tui.dashboard.instance.view:InstanceView"
 
 
 class KeymapError(SettingError):
@@ -39,7 +35,10 @@ def check(keys: Mapping[str, str], app: type[App[Any]]) -> dict[str, str]:
 
 
 def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
+    """What is active together: a key may mean one thing in each of these."""
     from tui.dashboard.filter import FilterInput
+    from tui.dashboard.instance.view import InstanceView
+    from tui.dashboard.instance.widgets import SheetView
     from tui.dashboard.rows import Rows
 
     own, rows = _bindings(app), _bindings(Rows)
@@ -50,16 +49,8 @@ def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
             name = f"{entry.id} {widget.__name__}"
             scopes[name] = [*own, *_bindings(page), *_bindings(widget)]
     scopes["filter"] = _bindings(FilterInput)
-    scopes["instance"] = [*own, *_instance()]
+    scopes["instance"] = [*own, *_bindings(InstanceView), *_bindings(SheetView)]
     return scopes
-
-
-def _instance() -> list[Binding]:
-    module, _, name = INSTANCE.partition(":")
-    try:
-        return _bindings(getattr(importlib.import_module(module), name))
-    except ModuleNotFoundError:
-        return []
 
 
 def _bindings(node: type[App[Any]] | type[Widget]) -> list[Binding]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from analyzer.reporters.style import Style
 from tui.dashboard.feed import Feed
 from tui.dashboard.header import Header
 from tui.dashboard.screens.base import Copy
-from tui.dashboard.theme import foreign
+
+if TYPE_CHECKING:
+    from tui.dashboard.instance.view import InstanceView
 
 
 class InstanceScreen(Screen[None]):
@@ -26,38 +27,26 @@ class InstanceScreen(Screen[None]):
     def __init__(self, feed: Feed, identifier: str, drawing: Style) -> None:
         super().__init__()
         self.feed, self.identifier, self.drawing = feed, identifier, drawing
-        self._view: Any = None
+        self._view: InstanceView | None = None
 
     def compose(self) -> ComposeResult:
         """Imported here: not before the first paint."""
+        from tui.dashboard.instance.view import InstanceView
+
+        self._view = InstanceView(self.feed, self.identifier)
         yield Header(self.drawing)
-        self._view = self._made()
         yield self._view
         yield Footer(compact=True)
 
-    def _made(self) -> Widget:
-        import importlib
-
-        try:
-            module = importlib.import_module("tui.dashboard.instance.view")
-        except ModuleNotFoundError:
-            return Static(f"instance {foreign(self.identifier)}: not there yet", markup=False)
-        made: Widget = module.InstanceView(self.feed, self.identifier)
-        return made
-
     def copies(self) -> Sequence[Copy]:
-        """The id, and the view as text."""
-        text = getattr(self._view, "copy_text", lambda: None)()
-        own = Copy("instance id", self.identifier)
-        return (Copy("this view as text", text), own) if text else (own,)
+        """What the view gives; the id also while it is loading."""
+        given = self._view.copies() if self._view is not None else ()
+        return given or (Copy("instance id", self.identifier),)
 
     def export_text(self) -> str | None:
-        """The whole instance as JSON."""
-        text = getattr(self._view, "export_text", lambda: None)()
-        return None if text is None else str(text)
+        """The whole instance as JSON; None before it is there."""
+        return (self._view.export_text() or None) if self._view is not None else None
 
     def trace_id(self) -> str | None:
         """Of the step under the cursor."""
-        found = getattr(self._view, "trace_id", None)
-        made = found() if callable(found) else found
-        return None if made is None else str(made)
+        return self._view.trace_id() if self._view is not None else None

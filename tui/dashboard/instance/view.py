@@ -341,13 +341,13 @@ class InstanceView(Page):
         """This tab, the ids, the document."""
         if self.model is None:
             return ()
-        found = [Copy(f"{SHEETS[self.chosen].TITLE} as text", self.copy_text())]
+        found = [Copy(f"{SHEETS[self.chosen].TITLE} as text", self.copy_text)]
         found.append(Copy("instance id", str(self.model.instance["instance"])))
         if trace := self.trace_id():
             found.append(Copy("trace id", trace))
         if span := self._field("span_id"):
             found.append(Copy("span id", span))
-        return (*found, Copy("the instance as JSON", self.export_text()))
+        return (*found, Copy("the instance as JSON", self.export_text))
 
     def trace_id(self) -> str | None:
         """The trace of the row under the cursor, else the instance's first."""

@@ -305,7 +305,7 @@ class Alerts(DrillPage):
     def action_silence(self) -> None:
         """Copy the command: silences belong to `serve`, which asks who and why."""
         for copy in self.silencing():
-            self.post_message(Page.CopyText(copy.text))
+            self.post_message(Page.CopyText(copy.read()))
 
     def action_instances(self) -> None:
         """The instances that the alert names."""

@@ -7,7 +7,7 @@ the tiles (never while the list is paused), and forwards copy, export and open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One line of the copy menu: what it is, and the text."""
+    """One line of the copy menu: what it is, and the text, or what makes it (long ones)."""
 
     title: str
-    text: str
+    text: str | Callable[[], str]
+
+    def read(self) -> str:
+        """The text; made now, where it was not."""
+        return self.text if isinstance(self.text, str) else self.text()
 
 
 class Page(Vertical):

@@ -371,7 +371,7 @@ class TablePage(Page):
             return ()
         chosen = self.rows.selected
         keys = Copy(f"{len(chosen):,} marked" if self.rows.marks else "key", "\n".join(chosen))
-        return (keys, Copy("table as text", self.rows.plain()))
+        return (keys, Copy("table as text", self.rows.plain))
 
     def export(self) -> pl.DataFrame | None:
         """What is shown, all of it."""

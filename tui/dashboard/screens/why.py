@@ -41,7 +41,7 @@ def why(
             STATE_TONES.get(state, "dim") + " bold",
         ),
         (f"{foreign(row['id'], 60)}\n", "bold"),
-        (f"{foreign(row['workflow'] or '—', 80)} · {steps} steps\n", "dim"),
+        (f"{foreign(row['workflow'] or '—', 80)} · {steps}\n", "dim"),
         *_waiting(row, now_ns),
     ]
     for finding in findings[:FINDINGS]:
