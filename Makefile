@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -eu -c
-.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score soak fuzz record clean
+.PHONY: help demo test check fast format lint types mypy pyright contracts bench bench-quick score screenshots soak fuzz record clean
 
 PYTHON ?= python3
 # Words added to the pytest command: make test ARGS="-k kafka"
@@ -59,6 +59,9 @@ bench-quick: $(BENCH) ## the same on 100,000 spans, in minutes
 
 score: $(RUN) ## precision and recall of the findings on labelled recordings
 	$(PY) -m benchmarks.score
+
+screenshots: $(TEST) ## draw the pictures of the documentation anew
+	$(PY) -m tests.dashboard.pictures
 
 soak: $(TEST) ## kill the writing store a hundred times under load
 	CHOREOSCOPE_KILL_CYCLES=100 $(PY) -m pytest tests/store/test_kill.py $(ARGS)
