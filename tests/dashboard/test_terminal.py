@@ -1,4 +1,4 @@
-"""The dashboard in a real terminal, driven as a person drives it, from the command to the prompt."""
+"""The dashboard in a real terminal, driven as a person does it, from command to prompt."""
 
 from __future__ import annotations
 
