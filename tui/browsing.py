@@ -39,6 +39,7 @@ def browse(port: int, arguments: Sequence[str] | None = None) -> Exit:
         from tui.browser.server import serve
     except ImportError as error:
         raise Stop(Exit.USAGE, f"{OPTION} needs {error.name}: {NEEDED}") from None
+    os.environ |= {SESSION: "1", "PYTHONUTF8": "1"}
     try:
         serve(without_option(sys.argv[1:] if arguments is None else arguments), port)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +11,6 @@ from typing import Any
 from aiohttp import web
 from textual_serve.server import Server
 
-from tui.browsing import SESSION
 from tui.terminal import note
 
 HOST = "127.0.0.1"
@@ -58,5 +56,4 @@ class BrowserServer(Server):
 def serve(arguments: Sequence[str], port: int) -> None:
     """Run until SIGINT or SIGTERM. `arguments`: of `choreoscope`. Raises OSError where the port is
     in use."""
-    os.environ |= {SESSION: "1", "PYTHONUTF8": "1"}
     BrowserServer(arguments, port).run()
