@@ -20,6 +20,7 @@ from tests.dashboard.fake import NOW, FakeFeed, finding, ids, lines, settled, sn
 from tests.dashboard.instance.documents import recorded
 from tui.dashboard import app as module
 from tui.dashboard.app import Dashboard
+from tui.dashboard.columns import ColumnMenu
 from tui.dashboard.feed import Phase, Snapshot, Status
 from tui.dashboard.over import InstanceScreen
 from tui.dashboard.screens.instances import FAULTY, ORDER, Instances
@@ -482,3 +483,67 @@ def test_a_finding_of_a_group_is_shown_with_each_member() -> None:
         assert "with 1 others" in "\n".join(lines(pilot.app))
 
     run(Dashboard(FakeFeed(snapshot(findings=(group,))), where="id:ord-000013"), play)
+
+
+def head(pilot: Pilot[Any]) -> list[str]:
+    """The titles of the table's columns, as they are on the screen."""
+    line = next(line for line in lines(pilot.app) if "INSTANCE" in line and "AGE" in line)
+    return [word for word in line.replace("WAITING FOR", "WAITING").split() if word.isalpha()]
+
+
+def test_columns_are_chosen_and_ordered_and_stay_so() -> None:
+    feed = FakeFeed(snapshot(249))
+
+    async def play(pilot: Pilot[Any]) -> None:
+        before = head(pilot)
+        await pilot.press("c", "space", "down", "down", "K", "escape")
+        await settled(pilot)
+        expected = ["INSTANCE", *(title for title in before if title not in ("STATE", "INSTANCE"))]
+        assert head(pilot) == expected, "STATE is hidden, INSTANCE is one place earlier"
+        feed.push(grown(feed))
+        await pilot.press("2", "1")
+        await settled(pilot)
+        assert head(pilot) == expected, "kept, whatever comes"
+        copied = home(pilot).rows.plain().splitlines()[0].split()
+        assert copied[0] == "INSTANCE"
+        await pilot.press("w")
+        await settled(pilot)
+        assert not any("STATE " in line for line in lines(pilot.app)), "wide shows what was chosen"
+        await pilot.press("w", "c", "r", "escape")
+        await settled(pilot)
+        assert head(pilot) == before
+
+    run(Dashboard(feed), play, (160, 40))
+
+
+def test_the_last_column_stays_and_a_hidden_one_still_sorts() -> None:
+    async def play(pilot: Pilot[Any]) -> None:
+        rows = home(pilot).rows
+        rows.sort("age")
+        await settled(pilot)
+        order = shown(pilot)["id"].to_list()
+        await pilot.press("c", *["space", "down"] * len(rows.declared))
+        assert [column.id for column in rows.columns] == [rows.declared[-1].id]
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "sort age" in "\n".join(lines(pilot.app))
+        assert shown(pilot)["id"].to_list() == order
+
+    run(Dashboard(FakeFeed(snapshot())), play)
+
+
+def test_every_table_has_its_own_columns() -> None:
+    async def play(pilot: Pilot[Any]) -> None:
+        for key in "23567":
+            await pilot.press(key)
+            await settled(pilot)
+            await pilot.press("c")
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, ColumnMenu), key
+            await pilot.press("space", "escape")
+            await settled(pilot)
+            rows = pilot.app.page.rows  # type: ignore[attr-defined]
+            assert rows.columns[0].id == rows.declared[1].id
+        assert home(pilot).rows.columns == home(pilot).rows.declared
+
+    run(Dashboard(FakeFeed(snapshot())), play)

@@ -35,6 +35,7 @@ def test_what_cannot_be(keys: dict[str, str], said: str) -> None:
 def test_keys_may_be_swapped() -> None:
     assert check({"pause": "q", "quit": "space"}, Dashboard)
     assert check({"rows.down": "down,ctrl+n"}, Dashboard)
+    assert check({"rows.columns": "C", "columns.later": "shift+down"}, Dashboard)
     assert check({"instance.left": "h", "instance.right": "l"}, Dashboard)
 
 

@@ -54,6 +54,7 @@ class Dashboard(App[int]):
     #content > Page { height: 1fr; display: none; }
     #content > Page.-open { display: block; }
     #small { display: none; width: 1fr; height: 1fr; content-align: center middle; }
+    .-ascii ModalScreen > Vertical { border: ascii $primary; }
     Screen.-small > * { display: none; }
     Screen.-small > #small { display: block; }
     """

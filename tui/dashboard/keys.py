@@ -36,6 +36,7 @@ def check(keys: Mapping[str, str], app: type[App[Any]]) -> dict[str, str]:
 
 def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
     """What is active together: a key may mean one thing in each of these."""
+    from tui.dashboard.columns import ColumnMenu
     from tui.dashboard.filter import FilterInput
     from tui.dashboard.instance.view import InstanceView
     from tui.dashboard.instance.widgets import SheetView
@@ -48,6 +49,7 @@ def _scopes(app: type[App[Any]]) -> dict[str, list[Binding]]:
         for widget in page.WIDGETS:
             name = f"{entry.id} {widget.__name__}"
             scopes[name] = [*own, *_bindings(page), *_bindings(widget)]
+    scopes["columns"] = _bindings(ColumnMenu)
     scopes["filter"] = _bindings(FilterInput)
     scopes["instance"] = [*own, *_bindings(InstanceView), *_bindings(SheetView)]
     return scopes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -78,6 +78,7 @@ class Rows(ScrollView, can_focus=True):
         Binding("s", "sort(1)", "Sort", id="rows.sort"),
         Binding("S", "reverse", "Reverse", show=False, id="rows.reverse"),
         Binding("w", "wide", "Wide", show=False, id="rows.wide"),
+        Binding("c", "columns", "Columns", show=False, id="rows.columns"),
         Binding("right_curly_bracket", "group(1)", "Next group", show=False, id="rows.group-next"),
         Binding(
             "left_curly_bracket", "group(-1)", "Group before", show=False, id="rows.group-back"
@@ -121,7 +122,8 @@ class Rows(ScrollView, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self.columns = tuple(columns)
+        self.declared = tuple(columns)
+        self.columns = self.declared  # those that are wanted, in their order
         self.drawing = drawing
         self.sorted_by = sorted_by  # id of a column; "" = the screen's own order
         self.descending = descending
@@ -172,7 +174,7 @@ class Rows(ScrollView, can_focus=True):
         """The order that the person asked for, as `arrange` takes it."""
         import polars as pl
 
-        for column in self.columns:
+        for column in self.declared:
             if column.id == self.sorted_by and column.sort is not None:
                 made = pl.col(column.sort) if isinstance(column.sort, str) else column.sort(now_ns)
                 return [(made, self.descending)]
@@ -402,11 +404,36 @@ class Rows(ScrollView, can_focus=True):
         self._measure()
         self._repaint()
 
+    def choose(self, ids: Sequence[str] | None) -> None:
+        """Show these columns in that order; None: as they were declared.
+
+        Where room is wanting the last ones go first: who chose knows what matters.
+        """
+        named = {column.id: column for column in self.declared}
+        chosen = None if ids is None else [named[id] for id in ids]
+        if chosen is None or [column.id for column in chosen] == list(named):
+            self.columns = self.declared
+        else:
+            self.columns = tuple(replace(column, rank=at) for at, column in enumerate(chosen))
+        self._measure()
+        self._repaint()
+
+    @property
+    def fitting(self) -> set[str]:
+        """The columns that there is room for."""
+        return {column.id for column, _ in self._fitted}
+
+    def action_columns(self) -> None:
+        """Ask which columns, in which order."""
+        from tui.dashboard.columns import ColumnMenu
+
+        self.app.push_screen(ColumnMenu(self))
+
     # -- order ---------------------------------------------------------------------------------
 
     def sort(self, column: str, *, descending: bool | None = None) -> None:
         """Ask for another order; "" is the screen's own."""
-        found = next((one for one in self.columns if one.id == column), None)
+        found = next((one for one in self.declared if one.id == column), None)
         self.sorted_by = column
         self.descending = (
             (found.descending if found else False) if descending is None else descending

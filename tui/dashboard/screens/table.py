@@ -241,7 +241,7 @@ class TablePage(Page):
         if self.rows.marks:
             parts.append((f" · {len(self.rows.marks):,} marked", "accent"))
         if self.rows.sorted_by:
-            title = next(c.title for c in self.rows.columns if c.id == self.rows.sorted_by)
+            title = next(c.title for c in self.rows.declared if c.id == self.rows.sorted_by)
             arrow = self.drawing.pick(("↓", "v") if self.rows.descending else ("↑", "^"))
             parts.append(f" · sort {title.lower()} {arrow}")
         parts += self.said()
