@@ -28,7 +28,8 @@ class Terminal:
     def __init__(self, folder: Path, columns: int, lines: int) -> None:
         self.socket = folder / "tmux"
         self.environment = {**os.environ, "HOME": str(folder), "PS1": "ready> ", "TERM": "xterm"}
-        self.environment.pop("TMUX", None)
+        for name in ("TMUX", "COLUMNS", "LINES"):  # they would win over the terminal's own size
+            self.environment.pop(name, None)
         shell = ("env", "-u", "NO_COLOR", "sh")
         self.tmux("new-session", "-d", "-x", str(columns), "-y", str(lines), *shell)
         self.wait("ready>")
