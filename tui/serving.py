@@ -7,11 +7,9 @@ end and begin again without a span being lost.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tui import telemetry
 from tui.configuration import Configuration
 from tui.exits import Exit, Stop
+from tui.watcher import Watcher
 
 if TYPE_CHECKING:
     from analyzer.alerts.targets.base import Target
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collectors.store.store import Store
 
 ALERTS = "alerts.db"
-PAUSE = 1.0  # seconds before a watcher that has ended is started again
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,8 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
     from collectors.store.store import Store
 
     points = endpoints(found)
-    targets(found)
+    _settings(found, targets(found))  # said here, not by the process that watches
+    found.duration("alerts.digest")
     keep = Retention(found.duration("store.keep"), found["store.bytes"])
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -128,9 +127,9 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
             receivers.start()
         except StartError as error:
             raise Stop(Exit.USAGE, str(error)) from None
-        watcher = Watcher(Place(store.layout.folder, found, name))
+        watcher = Watcher(watch_over, Place(store.layout.folder, found, name))
         try:
-            watcher.start()
+            watcher.start(stopping.is_set)
             for what, port in receivers.ports.items():
                 told(f"{what} on {points.host}:{port}")
             told(f"API on {points.host}:{found['serve.api']}")
@@ -165,45 +164,7 @@ def _tell(folder: Path, admission: Admission, store: Store) -> None:
         leave(folder, found)
 
 
-class Watcher:
-    """The process that watches; started again where it ends by itself."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._context = multiprocessing.get_context("spawn")
-        self._process: Any = None
-        self._ended = 0.0
-        self._failed: Any = self._context.SimpleQueue()
-
-    def start(self) -> None:
-        """Start it. Raises Stop where its port is taken."""
-        self._process = self._context.Process(
-            target=watch_over, args=(self._place, os.getpid(), self._failed), name="watcher"
-        )
-        self._process.start()
-        said = self._failed.get()
-        if said:
-            self._process.join()
-            raise Stop(Exit.USAGE, said)
-
-    def care(self) -> None:
-        """Start it again where it has ended."""
-        if self._process is None or self._process.is_alive():
-            return
-        if time.monotonic() - self._ended > PAUSE:
-            self._ended = time.monotonic()
-            self.start()
-
-    def stop(self) -> None:
-        """End it."""
-        if self._process is not None and self._process.is_alive():
-            self._process.terminate()
-            self._process.join(5)
-            if self._process.is_alive():
-                self._process.kill()
-
-
-def watch_over(place: Place, parent: int, failed: Any) -> None:
+def watch_over(place: Place, parent: int, word: Any) -> None:
     """Follow the store, look each second, alert, answer the API; ends with its parent."""
     from analyzer.alerts.delivery import Deliverer
     from analyzer.alerts.outbox import Outbox
@@ -235,9 +196,9 @@ def watch_over(place: Place, parent: int, failed: Any) -> None:
     try:
         server.start()
     except StartError as error:
-        failed.put(str(error))
+        word.send(str(error))
         return
-    failed.put("")
+    word.send("")
     courier = Deliverer(
         outbox,
         chosen,

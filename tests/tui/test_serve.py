@@ -243,3 +243,20 @@ def test_a_second_one_is_refused(served: Served) -> None:
         )
         assert done.returncode == 2, done.stderr
         assert said in done.stderr
+
+
+def test_a_duration_that_is_none_is_said_before_anything_begins(tmp_path: Path) -> None:
+    (tmp_path / "choreoscope.toml").write_text('[alerts]\nfor = "ten"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "serve", "--store", "store"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("choreoscope: alerts.for (choreoscope.toml): 'ten' is not")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
