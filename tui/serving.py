@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collectors.store.store import Store
 
 ALERTS = "alerts.db"
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,21 @@ def endpoints(found: Configuration) -> Endpoints:
         )
     return Endpoints(
         host=found["serve.host"],
-        grpc=_port(found["serve.grpc"]),
-        http=_port(found["serve.http"]),
-        zipkin=_port(found["serve.zipkin"]),
+        grpc=_port(found, "serve.grpc"),
+        http=_port(found, "serve.http"),
+        zipkin=_port(found, "serve.zipkin"),
         token=secret(found["serve.token"]),
         hosts=frozenset(found["serve.hosts"]),
         tls=tls,
     )
 
 
-def _port(number: int) -> int | None:
-    return None if number < 0 else number
+def _port(found: Configuration, name: str, least: int = -1) -> int | None:
+    number: int = found[name]
+    if least <= number <= MOST_PORT:
+        return None if number < 0 else number
+    origin = found.values[name].origin
+    raise Stop(Exit.USAGE, f"{name} ({origin}) must be {least} to {MOST_PORT}, not {number}")
 
 
 def secret(text: str) -> str:
@@ -110,6 +115,7 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
     points = endpoints(found)
     _settings(found, targets(found))  # said here, not by the process that watches
     found.duration("alerts.digest")
+    _port(found, "serve.api", least=0)
     keep = Retention(found.duration("store.keep"), found["store.bytes"])
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,8 +128,8 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
         name = telemetry.instance()
         end = telemetry.begin(found["telemetry.endpoint"], name)
         admission = Admission(store, found["serve.limit"], name)
-        receivers = Receivers(admission, points)
         try:
+            receivers = Receivers(admission, points)
             receivers.start()
         except StartError as error:
             raise Stop(Exit.USAGE, str(error)) from None

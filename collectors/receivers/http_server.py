@@ -73,9 +73,7 @@ class HttpServer:
     def _placed(self, one: Listen) -> Listen:
         if one.port:
             return one
-        with socket.socket() as probe:
-            probe.bind((one.host, 0))
-            return Listen(one.what, one.host, probe.getsockname()[1], one.web)
+        return Listen(one.what, one.host, check_free(one.host, 0, one.what), one.web)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

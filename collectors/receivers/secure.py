@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,17 +43,28 @@ class Tls:
         return grpc.ssl_server_credentials([pair], clients, clients is not None)
 
 
-def check_free(host: str, port: int, what: str) -> None:
-    """Raises StartError where the port is taken: servers that share ports would not notice."""
-    if not port:
-        return
+HINTS = {
+    errno.EADDRINUSE: "; end the process that has it, or choose another port",
+    errno.EACCES: "; choose a port above 1023",
+    errno.EADDRNOTAVAIL: "; it is no address of this machine",
+    socket.EAI_NONAME: "; it is no address of this machine",
+}
+
+
+def check_free(host: str, port: int, what: str) -> int:
+    """The port, for 0 one that is free; servers that share ports would not notice one that is not.
+
+    Raises StartError.
+    """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+            free: int = probe.getsockname()[1]
+            return free
     except OSError as error:
+        hint = HINTS.get(error.errno or 0, "")
         raise StartError(
-            f"{what} cannot listen on {host}:{port}: {error.strerror or error}; "
-            "end the process that has it, or choose another port"
+            f"{what} cannot listen on {host}:{port}: {error.strerror or error}{hint}"
         ) from error

@@ -10,7 +10,7 @@ from collectors.receivers.http_server import HttpServer, Listen
 from collectors.receivers.otlp_grpc import GrpcReceiver, serve_grpc
 from collectors.receivers.otlp_http import Routes, otlp_routes, status_refusal, zipkin_routes
 from collectors.receivers.refusals import Refused
-from collectors.receivers.secure import StartError, Tls
+from collectors.receivers.secure import StartError, Tls, check_free
 from collectors.receivers.web import LOOPBACK, Access, Handler, Refusal, Web
 
 GRACE = 8.0  # seconds to answer what is in flight
@@ -58,6 +58,7 @@ class Receivers:
             self._http.start()
             self.ports = {one.what: one.port for one in self._http.listens}
             if points.grpc is not None:
+                check_free(points.host, points.grpc, "OTLP/gRPC")
                 address = f"{_bracketed(points.host)}:{points.grpc}"
                 self._grpc = serve_grpc(self.admission, address, token=points.token, tls=points.tls)
                 self.ports["OTLP/gRPC"] = self._grpc.port

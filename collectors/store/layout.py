@@ -73,6 +73,8 @@ def found(folder: Path) -> Layout:
         version, salt = int(told["version"]), bytes.fromhex(told["salt"])
     except FileNotFoundError:
         raise StoreError(f"{folder} is no store: it has no {IDENTITY}") from None
+    except NotADirectoryError:
+        raise StoreError(f"{folder} is no store: it is no folder") from None
     except PermissionError:
         raise StoreError(f"{identity}: permission denied") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

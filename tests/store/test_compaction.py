@@ -198,3 +198,6 @@ def test_a_store_is_a_source(tmp_path: Path) -> None:
     assert found.intake.sources == (f"store:{tmp_path / 's'}",)
     with pytest.raises(StoreError, match="is no store"):
         read([f"store:{tmp_path}"])
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file is no store: it is no folder"):
+        read([f"store:{tmp_path / 'file'}"])

@@ -232,6 +232,10 @@ def test_a_second_one_is_refused(served: Served) -> None:
         (["--store", str(served.folder)], "is in use by process"),
         (["--store", str(served.folder) + "2", "--http", str(served.http)], "cannot listen"),
         (["--store", str(served.folder) + "3", "--grpc", str(served.grpc)], "cannot listen"),
+        (
+            ["--store", str(served.folder) + "4", "--host", "no.such.invalid", "--http", "1"],
+            "it is no address of this machine\n",
+        ),
     ):
         free = ["--grpc", "0", "--http", "0", "--zipkin", "0", "--api", "0"]
         done = subprocess.run(
@@ -245,10 +249,22 @@ def test_a_second_one_is_refused(served: Served) -> None:
         assert said in done.stderr
 
 
-def test_a_duration_that_is_none_is_said_before_anything_begins(tmp_path: Path) -> None:
-    (tmp_path / "choreoscope.toml").write_text('[alerts]\nfor = "ten"\n')
+@pytest.mark.parametrize(
+    ("settings", "options", "said"),
+    [
+        ('[alerts]\nfor = "ten"\n', [], "alerts.for (choreoscope.toml): 'ten' is not"),
+        ('[alerts]\ndigest = "1 "\n', [], "alerts.digest (choreoscope.toml): '1 ' is not"),
+        ("[serve]\ngrpc = 70000\n", [], "serve.grpc (choreoscope.toml) must be -1 to 65535"),
+        ("", ["--http", "99999"], "serve.http (flag) must be -1 to 65535, not 99999"),
+        ("", ["--api", "-1"], "serve.api (flag) must be 0 to 65535, not -1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_said_before_anything_begins(
+    tmp_path: Path, settings: str, options: list[str], said: str
+) -> None:
+    (tmp_path / "choreoscope.toml").write_text(settings)
     done = subprocess.run(
-        [sys.executable, "-m", "tui.cli", "serve", "--store", "store"],
+        [sys.executable, "-m", "tui.cli", "serve", "--store", "store", *options],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         capture_output=True,
@@ -257,6 +273,6 @@ def test_a_duration_that_is_none_is_said_before_anything_begins(tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("choreoscope: alerts.for (choreoscope.toml): 'ten' is not")
+    assert done.stderr.startswith(f"choreoscope: {said}")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store").exists()

@@ -47,6 +47,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (["fixtures/demo", "--where", "stat:stuck"], 2, "state"),
         (["fixtures/demo", "--key", "a b"], 2, "is not NAME"),
         (["fixtures/demo", "--refresh", "0"], 2, "0.5"),
+        (["fixtures/demo", "--refresh", "nan"], 2, "nan is no number"),
         (["fixtures/demo", "--expect", "nowhere.yaml"], 2, "nowhere.yaml"),
     ],
 )

@@ -7,6 +7,7 @@ import click
 from tui.browsing import browse, browser_option
 from tui.dashboard.feeds.demo import FASTEST, RATE
 from tui.exits import Exit
+from tui.ranges import FiniteRange
 
 EPILOG = """\b
 Examples:
@@ -20,7 +21,7 @@ Examples:
 @click.command("demo", epilog=EPILOG)
 @click.option("--seed", type=click.IntRange(0, 2**32), default=1, show_default=True, metavar="N",
               help="Another one, other orders.")  # fmt: skip
-@click.option("--rate", type=click.FloatRange(0.1, FASTEST), default=RATE, show_default=True,
+@click.option("--rate", type=FiniteRange(0.1, FASTEST), default=RATE, show_default=True,
               metavar="N", help="Orders a second.")  # fmt: skip
 @browser_option
 def command(seed: int, rate: float, browser: int | None) -> int:

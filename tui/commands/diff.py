@@ -12,6 +12,7 @@ from tui.changes import parse_kinds
 from tui.exits import Exit, Stop, verdict
 from tui.load import Request, load, report_damage
 from tui.outputs import check_writable, write
+from tui.ranges import FiniteRange
 from tui.terminal import note, style_for
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ Exit codes: 0 compared (and nothing that --fail-on names), 1 a change that --fai
     "worse, or a kind such as new-edge. Repeatable. Default: nothing.",
 )  # fmt: skip
 @click.option(
-    "--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.01, show_default=True,
+    "--alpha", type=FiniteRange(0, 0.5, min_open=True), default=0.01, show_default=True,
     metavar="SHARE", help="Of all that is told, this share may be chance.",
 )  # fmt: skip
 def command(

@@ -9,6 +9,7 @@ import click
 from tui.browsing import browse, browser_option
 from tui.declare import expect_option
 from tui.exits import Exit, Stop
+from tui.ranges import FiniteRange
 
 if TYPE_CHECKING:
     from tui.dashboard.feed import Feed
@@ -46,7 +47,7 @@ cannot be read or a server that is not choreoscope.
               help="Join by this business key; 'auto' takes those that the spans suggest. "
               "Repeatable.")  # fmt: skip
 @expect_option
-@click.option("--refresh", type=click.FloatRange(0.5, 3600), default=1.0, show_default=True,
+@click.option("--refresh", type=FiniteRange(0.5, 3600), default=1.0, show_default=True,
               metavar="SECONDS", help="Between two looks.")  # fmt: skip
 @browser_option
 def command(
