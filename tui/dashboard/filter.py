@@ -90,6 +90,7 @@ class FilterBar(Vertical):
         self._underline = Underline()
         self._first = where
         self._error = ""
+        self._told: tuple[Part, ...] = ()
         self._unfinished = False  # the error is at the end: there may be more to come
 
     def compose(self) -> ComposeResult:
@@ -131,7 +132,9 @@ class FilterBar(Vertical):
 
     def tell(self, *parts: Part) -> None:
         """How many are shown, of how many, in which order."""
-        self.query_one("#counts", Static).update(content(*parts, drawing=self.drawing))
+        if parts != self._told:  # another width: the whole screen is painted again
+            self._told = parts
+            self.query_one("#counts", Static).update(content(*parts, drawing=self.drawing))
 
     def wrong(self, message: str = "", start: int = 0, end: int = 0) -> None:
         """Underline that part and say why; without a message all is well."""

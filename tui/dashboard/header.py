@@ -24,7 +24,8 @@ class Header(Static):
 
     def tell(self, status: Status, paused: int | None = None, overflow: int = 0) -> None:
         """Show that status; `paused`: changes that wait, None where the list is not paused."""
-        self.update(content(*parts(status, self.drawing, paused, overflow), drawing=self.drawing))
+        told = content(*parts(status, self.drawing, paused, overflow), drawing=self.drawing)
+        self.update(told, layout=False)  # one line, whatever it says: a layout paints everything
 
 
 def parts(status: Status, drawing: Style, paused: int | None, overflow: int) -> list[Part]:

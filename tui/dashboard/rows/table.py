@@ -207,20 +207,20 @@ class Rows(ScrollView, can_focus=True):
         width = self.size.width
         x = self.scroll_offset.x
         if y == 0:
-            return self._header().crop_extend(x, x + width, self.rich_style)
+            return self._header().crop_extend(x, x + width, self._base)
         at = self.scroll_offset.y + y - 1
         if self.view is None or at >= self.view.lines:
             return self._nothing(y, width)
-        return self._line(at).crop_extend(x, x + width, self.rich_style)
+        return self._line(at).crop_extend(x, x + width, self._base)
 
     def _nothing(self, y: int, width: int) -> Strip:
         said = self.nothing.splitlines() if self.view is not None and not len(self.view) else []
         at = y - (self.size.height - len(said)) // 2
         text = said[at].center(width) if 0 <= at < len(said) else " " * width
-        return Strip([Segment(text, self.rich_style)]).adjust_cell_length(width, self.rich_style)
+        return Strip([Segment(text, self._base)]).adjust_cell_length(width, self._base)
 
     def _header(self) -> Strip:
-        style = self.rich_style + self._tone("header")
+        style = self._base + self._tone("header")
         arrow = self.drawing.pick(("↓", "v") if self.descending else ("↑", "^"))
         dots = self.drawing.own("…")
         parts = titles(self._fitted, self.sorted_by, arrow, style, dots)
@@ -246,11 +246,11 @@ class Rows(ScrollView, can_focus=True):
         text = f"{rule} {label} {self.drawing.own('·')} {rows:,} "
         width = self.size.width - GUTTER
         shown = fit(text, width, dots=self.drawing.own("…"))
-        style = self.rich_style + self._tone("heading")
+        style = self._base + self._tone("heading")
         return Strip([Segment(" " * GUTTER + shown, style)])
 
     def _painted(self, row: int, is_cursor: bool) -> Strip:
-        base = self.rich_style
+        base = self._base
         if is_cursor:
             base = base + self._tone("cursor" if self.has_focus else "cursor-blurred")
         columns, key = self._cells(row)
@@ -272,6 +272,14 @@ class Rows(ScrollView, can_focus=True):
             if len(self._blocks) > BLOCKS:
                 self._keys.pop(self._blocks.popitem(last=False)[0])
         return [cells[at] for cells in block], str(self._keys[number][at])
+
+    @property
+    def _base(self) -> RichStyle:
+        """The widget's own style: walks up the tree, so it is asked for once a theme."""
+        style = self._palette.get("")
+        if style is None:
+            style = self._palette[""] = self.rich_style
+        return style
 
     def _tone(self, tone: str) -> RichStyle:
         style = self._palette.get(tone)

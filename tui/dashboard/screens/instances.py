@@ -239,7 +239,10 @@ class Instances(TablePage):
     def present(self, arranged: Arranged) -> None:
         """Before the rows come."""
         self.cells.usual = arranged.extra.usual
-        self.call_after_refresh(self._explain)
+
+    def presented(self) -> None:
+        """The pane is painted with the rows, not after them."""
+        self._explain()
 
     def said(self) -> list[Part]:
         """What else limits the rows."""
@@ -283,7 +286,8 @@ class Instances(TablePage):
             self._why.tell([])
             return
         steps = self.cells.progress(row["workflow"], row["steps"], row["state"])
-        self._why.tell(why(row, findings, self.snapshot.as_of_ns, steps, self.drawing))
+        told = why(row, findings, self.snapshot.as_of_ns, steps, self.drawing)
+        self._why.tell(told, row["id"])
 
     def _current(self) -> tuple[dict[str, Any] | None, Sequence[Finding]]:
         view = self.rows.view

@@ -134,6 +134,9 @@ class TablePage(Page):
     def present(self, arranged: Arranged) -> None:
         """Before another view is shown."""
 
+    def presented(self) -> None:
+        """When it was shown."""
+
     def aside(self) -> Sequence[Widget]:
         """What stands to the right of the table."""
         return ()
@@ -233,6 +236,7 @@ class TablePage(Page):
         if self._place is not None:
             place, self._place = self._place, None
             self.rows.move_to_key(place)
+        self.presented()
         self._tell(done)
 
     def _tell(self, done: Arranged) -> None:

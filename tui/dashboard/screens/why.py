@@ -121,15 +121,28 @@ class Why(VerticalScroll, can_focus=False):
         super().__init__()
         self.drawing = drawing
         self._text = Static("", markup=False)
+        self._parts: Sequence[Part] = ()
+        self._of: object = None
         self.plain = ""
 
     def compose(self) -> Any:
         """One text."""
         yield self._text
 
-    def tell(self, parts: Sequence[Part]) -> None:
-        """Show that text from its beginning."""
+    def tell(self, parts: Sequence[Part], of: object = None) -> None:
+        """Show that text; from its beginning, where it is `of` another instance.
+
+        A layout repaints the whole screen: there is one only where the text is longer or shorter.
+        """
+        if of != self._of:
+            self._of = of
+            self.scroll_home(animate=False)
+        if parts == self._parts:
+            return
+        self._parts = parts
         shown = content(*parts, drawing=self.drawing)
         self.plain = shown.plain
-        self._text.update(shown)
-        self.scroll_home(animate=False)
+        self._text.update(shown, layout=False)
+        width, height = self._text.size
+        if not width or self._text.visual.get_height({}, width) != height:
+            self._text.refresh(layout=True)
