@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from analyzer.alerts.outbox import Outbox, Outcome
+from analyzer.alerts.outbox import Outbox, OutboxError, Outcome
 from analyzer.alerts.silences import Silence, silence_for
 from tui.exits import Exit, Stop
 
@@ -47,7 +47,7 @@ class Local:
 
         try:
             self._outbox = Outbox(found(folder).folder / name)
-        except SourceError as error:
+        except (SourceError, OutboxError) as error:
             raise Stop(Exit.USAGE, str(error)) from None
 
     def silences(self) -> list[Silence]:

@@ -173,7 +173,7 @@ def _tell(folder: Path, admission: Admission, store: Store) -> None:
 def watch_over(place: Place, parent: int, word: Any) -> None:
     """Follow the store, look each second, alert, answer the API; ends with its parent."""
     from analyzer.alerts.delivery import Deliverer
-    from analyzer.alerts.outbox import Outbox
+    from analyzer.alerts.outbox import Outbox, OutboxError
     from analyzer.escape import escape
     from analyzer.monitor.api import routes
     from analyzer.monitor.checkpoint import Checkpoints
@@ -191,7 +191,11 @@ def watch_over(place: Place, parent: int, word: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us in its order
     end = telemetry.begin(found["telemetry.endpoint"], place.instance)
-    outbox = Outbox(place.folder / ALERTS)
+    try:
+        outbox = Outbox(place.folder / ALERTS)
+    except OutboxError as error:
+        word.send(str(error))
+        return
     checkpoints = Checkpoints(place.folder, store_of(place.folder).salt.hex())
     monitor = Monitor(place.folder, _settings(found, chosen), outbox, checkpoints=checkpoints)
     if checkpoints.told:

@@ -59,15 +59,23 @@ class Outcome:
     detail: str
 
 
+class OutboxError(Exception):
+    """The file of the alerts cannot be used."""
+
+
 class Outbox:
     """The alerts and what is to be told of them, in one file. Safe to use from any thread."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, or make it. Raises OutboxError."""
         self._lock = threading.Lock()
-        self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._base.execute("pragma journal_mode=wal")
-        self._base.execute("pragma synchronous=full")
-        self._base.executescript(_TABLES)
+        try:
+            self._base = _opened(path)
+        except sqlite3.OperationalError as error:  # a full disk, no permission, another's lock
+            raise OutboxError(f"{path} cannot be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            hint = "move it away; what was told and silenced is forgotten then"
+            raise OutboxError(f"{path} is damaged: {error}; {hint}") from error
         path.chmod(0o600)
 
     def close(self) -> None:
@@ -213,3 +221,15 @@ def pause(attempts: int) -> int:
     """Nanoseconds until the next attempt: doubled each time, with a jitter of a quarter."""
     base = min(FIRST_PAUSE_NS << min(attempts, 20), LONGEST_PAUSE_NS)
     return int(base * random.uniform(0.75, 1.25))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        base.execute("pragma journal_mode=wal")
+        base.execute("pragma synchronous=full")
+        base.executescript(_TABLES)
+    except sqlite3.Error:
+        base.close()
+        raise
+    return base

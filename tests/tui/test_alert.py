@@ -174,3 +174,11 @@ def test_no_serve_there(folder: Path, run: Run) -> None:
     assert (done.code, "does not answer" in done.err) == (2, True)
     done = run("alert", "log", "--store", ".")
     assert (done.code, "is no store" in done.err) == (2, True)
+
+
+def test_a_damaged_file_of_alerts_is_said_plainly(folder: Path, run: Run) -> None:
+    with Store(folder / "store", compacting=False):
+        pass
+    (folder / "store" / "alerts.db").write_bytes(b"no database at all " * 100)
+    done = run("alert", "log", "--store", "store")
+    assert (done.code, "alerts.db is damaged" in done.err) == (2, True), done.err

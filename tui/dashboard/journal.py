@@ -108,8 +108,8 @@ class Journal:
             return
         self._shown = snapshot
         at = snapshot.at_ns
-        self._notes("data", "warning", snapshot.data_notes, at)
-        self._notes("key", "note", snapshot.key_suggestions, at)
+        self._notes("data", snapshot.data_notes, at)
+        self._notes("key", snapshot.key_suggestions, at)
         if snapshot.overflow > self._overflow:
             given_up = snapshot.overflow - self._overflow
             said = f"{given_up:,} instances were given up for want of memory"
@@ -117,12 +117,13 @@ class Journal:
         self._overflow = snapshot.overflow
         self._deliveries(snapshot)
 
-    def _notes(self, about: str, level: Level, notes: Sequence[DataNote], at_ns: int) -> None:
+    def _notes(self, about: str, notes: Sequence[DataNote], at_ns: int) -> None:
         found = {(about, note.kind, *note.services, _without_numbers(note.message)): note
                  for note in notes}  # fmt: skip
         gone = [key for key in self._known if key[0] == about and key not in found]
         for key, note in found.items():
             if key not in self._known:
+                level: Level = "warning" if about == "data" and note.share != 0 else "note"
                 self.note(level, about, f"{note.kind}: {note.message}", at_ns)
             self._known[key] = note.message
         for key in gone:

@@ -112,11 +112,16 @@ class Tiles(Widget):
         if self.tally is None:
             return Content("")
         flat = self.has_class("-flat")
-        tiles = [(kind, self._tile(kind)) for kind in KINDS if self._shown(kind)]
+        tiles = self._tiles(spark=True)
+        if _width(tiles, flat) > self.size.width:
+            tiles = self._tiles(spark=False)
         while len(tiles) > 1 and _width(tiles, flat) > self.size.width:
             tiles.remove(max(tiles, key=lambda tile: tile[0].rank))
         self._remember(tiles, flat)
         return self._flat(tiles) if flat else self._boxed(tiles)
+
+    def _tiles(self, *, spark: bool) -> list[tuple[Kind, list[Part]]]:
+        return [(kind, self._tile(kind, spark)) for kind in KINDS if self._shown(kind)]
 
     def _shown(self, kind: Kind) -> bool:
         return kind.title != "unknown" or self._count(kind, self.tally) > 0
@@ -127,7 +132,7 @@ class Tiles(Widget):
         own = sum(counted.by_state.get(state, 0) for state in kind.states)
         return own + (counted.finished if kind.title == "done" else 0)
 
-    def _tile(self, kind: Kind) -> list[Part]:
+    def _tile(self, kind: Kind, spark: bool) -> list[Part]:
         number = self._count(kind, self.tally)
         tone = {"stuck": "error", "failed": "error", "late": "warning", "orphaned": "special",
                 "done": "success", "in flight": "accent"}.get(kind.title, "dim")  # fmt: skip
@@ -138,7 +143,7 @@ class Tiles(Widget):
         if change:
             arrow = self.drawing.pick(("▲", "^") if change > 0 else ("▼", "v"))
             parts.append((f" {arrow}{change:+,}", "dim"))
-        if kind.title == "done" and self.tally and sum(map(bool, self.tally.ends)) > 1:
+        if spark and kind.title == "done" and self.tally and sum(map(bool, self.tally.ends)) > 1:
             parts += [" ", (self.drawing.spark(self.tally.ends), "dim")]
         return parts
 

@@ -102,3 +102,12 @@ def test_it_is_bounded() -> None:
     assert len(journal.entries) == MOST
     assert said(journal)[-1] == str(MOST + 9)
     assert journal.version == MOST + 10
+
+
+def test_a_fact_about_the_data_is_a_note_and_a_fault_a_warning() -> None:
+    """As the report has it: a share of 0 is no fault."""
+    journal = Journal(Clock())
+    fact, fault = DataNote("links", "all resolve", share=0.0), DataNote("sampling", "1 of 2")
+    journal.snapshot(replace(snapshot(), data_notes=(fact, fault)))
+    levels = {one.message: one.level for one in journal.entries if one.about == "data"}
+    assert levels == {"links: all resolve": "note", "sampling: 1 of 2": "warning"}
