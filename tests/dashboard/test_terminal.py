@@ -92,7 +92,7 @@ def test_from_the_list_to_the_cause_and_back_to_the_prompt(terminal: Terminal) -
     terminal.press("/")
     terminal.wait("Complete")  # the filter's own keys
     terminal.type("state:dead-lettered")
-    screen = terminal.wait("3 of 263", "DEAD-LETTERED")
+    screen = terminal.wait("3 of 263", "DEAD-LETTERED", "Open")  # the table has the keys again
     assert "consumer-dark" not in screen
     terminal.press("Enter")
     terminal.wait("Instances ›", "Lanes", "POST /orders")
@@ -103,7 +103,9 @@ def test_from_the_list_to_the_cause_and_back_to_the_prompt(terminal: Terminal) -
     for key, text in (("2", "WORKFLOW"), ("3", "SERVICE"), ("4", "from"), ("5", "consumer-dark")):
         terminal.press(key)
         terminal.wait(text)
-    terminal.press("1", "Enter")
+    terminal.press("1")
+    terminal.wait("3 of 263", "Open")
+    terminal.press("Enter")
     terminal.wait("Instances ›")
     terminal.press("q")  # also from an instance
     screen = terminal.wait("code 0")
