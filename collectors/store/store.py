@@ -113,7 +113,7 @@ class Store:
         try:
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    1, get_context("spawn"), os.nice, (NICE,), max_tasks_per_child=TASKS
+                    1, get_context("spawn"), apart, (os.getpid(),), max_tasks_per_child=TASKS
                 )
             self._pool.submit(tidy, self.layout, self._closed(), self._keep).result()
             self.compaction_error, self.compactions = "", self.compactions + 1
@@ -122,6 +122,18 @@ class Store:
             self.compaction_error = error.strerror or str(error)
         except BrokenProcessPool:
             self.compaction_error, self._pool = "the process that compacts was ended", None
+
+
+def apart(parent: int) -> None:
+    """Begin a process that compacts: it gives way, and ends with its parent, killed or not."""
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)  # compaction may stop before each of its steps
+
+    os.nice(NICE)
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def tidy(layout: Layout, segments: list[Path], keep: Retention, files: Files | None = None) -> None:
