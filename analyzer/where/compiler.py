@@ -15,6 +15,7 @@ from analyzer.reporters.units import parse_duration, parse_time
 from analyzer.where.fields import TEXT_COLUMNS, TEXT_LISTS, Field, nearest
 from analyzer.where.grammar import And, Match, Node, Not, Value, WhereError, parse
 
+KELVIN = "\u212a"
 Test = Callable[[pl.Expr], pl.Expr]  # of a string column
 
 
@@ -59,6 +60,9 @@ class _Compiler:
         return self._text(field, value)
 
     def _text(self, field: Field, value: Value) -> pl.Expr:
+        exact = value.form == "quoted" or (value.form == "word" and not set(value.text) & set("*?"))
+        if field.type == "key" and exact and value.text.isascii():
+            return _test_list(field.columns[0], _is_key(value.text))
         test = self._test(value, prefix=field.type == "trace")
         if field.type == "word":
             return _any([_test_column(column, test) for column in field.columns])
@@ -173,6 +177,17 @@ def _test_column(column: str, test: Test) -> pl.Expr:
 
 def _test_list(column: str, test: Test) -> pl.Expr:
     return pl.col(column).list.eval(test(pl.element())).list.any().fill_null(False)
+
+
+def _is_key(text: str) -> Test:
+    """As `_test_key` for ASCII: one pattern is eight times as fast as three lowered copies. What is
+    lowered to an ASCII letter is that letter, its capital, and the kelvin sign."""
+    letters = [f"[{c.lower()}{c.upper()}{KELVIN * (c in 'kK')}]" if c.isalpha() else _literal(c)
+               for c in text]  # fmt: skip
+    said = "".join(letters)
+    name = "" if "=" in text else f"|{said}=.*"
+    pattern = f"(?s)^(?:(?:[^=]*=)?{said}{name})$"
+    return lambda column: column.str.contains(pattern)
 
 
 def _test_key(column: str, test: Test) -> pl.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,12 @@ def test_a_reader_sees_each_span_once_while_compaction_runs(tmp_path: Path) -> N
                 acknowledged = number
                 if number % 10 == 9:
                     store.compact()
+                until = time.monotonic() + 10
+                while reads < number // 40 and time.monotonic() < until:
+                    time.sleep(0.001)  # a slow reader gets its turns as well
         done.set()
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     while not done.is_set():
         if acknowledged < 0:

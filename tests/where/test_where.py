@@ -6,10 +6,11 @@ import contextlib
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.where import FIELDS, WhereError, compile_where, matches
+from analyzer.where.compiler import _is_key, _test_key, _test_list
 from tests.support.analysis_builder import T0, S, build, order, shop
 from tests.support.hostile import HOSTILE
 
@@ -206,3 +207,17 @@ def test_every_field_is_listed_once() -> None:
     names = [name for field in FIELDS for name in field.names]
     assert len(names) == len(set(names))
     assert {c for f in FIELDS for c in f.columns} <= set(INSTANCES.columns)
+
+
+KEYS = st.text(alphabet="aAkKsS=.-1\u212a\u017f\u0130\n*[", max_size=6)
+
+
+@settings(max_examples=300, deadline=None)
+@given(KEYS.filter(str.isascii), st.lists(KEYS, max_size=8))
+def test_a_key_by_pattern_is_a_key_by_comparison(text: str, keys: list[str]) -> None:
+    """The fast way says what the plain one says, case, `=` and all."""
+    lowered = text.lower()
+    frame = pl.DataFrame({"keys": [[key] for key in keys]}, schema={"keys": pl.List(pl.String)})
+    plain = _test_key("keys", lambda column: column.str.to_lowercase() == lowered)
+    quick = _test_list("keys", _is_key(text))
+    assert frame.select(a=plain)["a"].to_list() == frame.select(a=quick)["a"].to_list()
