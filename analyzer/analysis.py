@@ -228,5 +228,5 @@ def find_instance(instances: pl.DataFrame, identifier: str) -> int:
     if len(matches) > 1:
         some = ", ".join(matches["id"].head(5).to_list())
         raise LookupError(f"{len(matches)} instances match {identifier!r}: {some}")
-    some = ", ".join(instances["id"].head(5).to_list())
-    raise LookupError(f"no instance {identifier!r}; there are {len(instances)}, such as {some}")
+    some = f", such as {', '.join(instances['id'].head(5).to_list())}" if len(instances) else ""
+    raise LookupError(f"no instance {identifier!r}; there are {len(instances)}{some}")
