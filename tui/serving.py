@@ -94,6 +94,22 @@ def targets(found: Configuration) -> list[Target]:
         raise Stop(Exit.USAGE, str(error)) from None
 
 
+def check_references(found: Configuration) -> None:
+    """An alert that would never go is said before anything begins. Raises Stop."""
+    from analyzer.alerts.targets.base import TargetError, resolved
+
+    for name, settings in sorted(found.targets.items()):
+        for setting, value in settings.items():
+            try:
+                text = resolved(value) if isinstance(value, str) else ""
+            except TargetError as error:
+                raise Stop(Exit.USAGE, f"target {name}: {setting}: {error}") from None
+            web = setting == "url" and settings.get("type") != "apprise"
+            if web and not text.lower().startswith(("http://", "https://")):
+                said = f"target {name}: url must begin with http:// or https://"
+                raise Stop(Exit.USAGE, said)
+
+
 def folder(found: Configuration) -> Path:
     """The store's folder."""
     import platformdirs
@@ -114,6 +130,7 @@ def serve(found: Configuration, told: Callable[[str], None]) -> int:
 
     points = endpoints(found)
     _settings(found, targets(found))  # said here, not by the process that watches
+    check_references(found)
     found.duration("alerts.digest")
     _port(found, "serve.api", least=0)
     keep = Retention(found.duration("store.keep"), found["store.bytes"])

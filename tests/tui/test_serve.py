@@ -257,6 +257,16 @@ def test_a_second_one_is_refused(served: Served) -> None:
         ("[serve]\ngrpc = 70000\n", [], "serve.grpc (choreoscope.toml) must be -1 to 65535"),
         ("", ["--http", "99999"], "serve.http (flag) must be -1 to 65535, not 99999"),
         ("", ["--api", "-1"], "serve.api (flag) must be 0 to 65535, not -1"),
+        (
+            '[alerts.targets.p]\ntype = "pagerduty"\nrouting_key = "{env:NOBODY_SETS_THIS}"\n',
+            [],
+            "target p: routing_key: the environment variable NOBODY_SETS_THIS is not set",
+        ),
+        (
+            '[alerts.targets.s]\ntype = "slack"\nurl = "ftp://x"\n',
+            [],
+            "target s: url must begin with http:// or https://",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_said_before_anything_begins(
