@@ -31,7 +31,7 @@ def lines(data: bytes, size: int) -> list[tuple[int, bytes]]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(PARTS, max_size=60), st.sampled_from([7, 64, 1 << 20]), st.sampled_from([1, 700]))
 def test_every_line_keeps_its_number(parts: list[bytes], size: int, times: int) -> None:
     data = b"".join(parts) * times

@@ -200,7 +200,7 @@ def edit(text: str, how: Edit) -> str:
     return "".join(lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(edits)
 def test_edits_survive_every_update(changes: list[Edit]) -> None:
     """Beside the evidence every byte stays, whatever was edited; a second update is the first."""
