@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tui.dashboard.feed import Snapshot
@@ -34,20 +35,10 @@ def of_analysis(analysis: Analysis, generation: int = 1) -> Snapshot:
 
 def of_look(look: Look, outbox: Outbox, generation: int | None = None) -> Snapshot:
     """Of one look of the monitor."""
-    analysis = look.analysis
-    return Snapshot(
-        generation=look.generation if generation is None else generation,
+    number = look.generation if generation is None else generation
+    return replace(
+        of_analysis(look.analysis, number),
         at_ns=look.at_ns,
-        as_of_ns=analysis.as_of_ns,
-        instances=analysis.instances,
-        services=analysis.services,
-        service_edges=analysis.service_edges,
-        workflows=analysis.workflows,
-        findings=analysis.findings,
-        hotspots=analysis.hotspots,
-        data_notes=analysis.data_notes,
-        key_suggestions=analysis.key_suggestions,
-        conformance=analysis.conformance,
         alerts=tuple(look.alerts.values()),
         silences=tuple(outbox.silences()),
         deliveries=tuple(outbox.log()),

@@ -6,13 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 
 from analyzer.escape import escape
 from analyzer.reporters.style import SEVERITY_GLYPHS, Style
 from analyzer.reporters.units import count, moment
-from tui.dashboard.rows import Cell, Cells, Column, Rows, counts, texts
+from tui.dashboard.rows import Cell, Cells, Column, counts, texts
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.screens.drill import Detail, DrillPage, Made
 from tui.dashboard.screens.findings import naming
@@ -291,7 +290,7 @@ class Alerts(DrillPage):
         return parts
 
     def _current(self) -> Alert | None:
-        key = self.rows.cursor_key if self.opened is None else self.opened
+        key = self.chosen
         alerts = self.snapshot.alerts if self.snapshot else ()
         return next((alert for alert in alerts if alert.incident.key == key), None)
 
@@ -319,7 +318,3 @@ class Alerts(DrillPage):
         """And the command that silences it."""
         own = super().copies()
         return own if self.opened is not None else (*own, *self.silencing())
-
-    @on(Rows.Moved)
-    def _moved(self, event: Rows.Moved) -> None:
-        event.stop()

@@ -301,10 +301,6 @@ class Coupling(DrillPage):
         event.stop()
         self.post_message(Page.GoTo("services", key=drilled(event.service)))
 
-    @on(Rows.Moved)
-    def _moved(self, event: Rows.Moved) -> None:
-        event.stop()
-
     def action_filter(self) -> None:
         """The filter is of the list."""
         self.add_class("-listing")

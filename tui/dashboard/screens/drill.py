@@ -174,6 +174,11 @@ class DrillPage(TablePage):
         raise NotImplementedError
 
     @property
+    def chosen(self) -> str | None:
+        """The key of the row that is open, else of the one under the cursor."""
+        return self.rows.cursor_key if self.opened is None else self.opened
+
+    @property
     def detail(self) -> Detail:
         """The widget that enter opens."""
         return self.query_one(Detail)
@@ -198,6 +203,10 @@ class DrillPage(TablePage):
         return self.query_one("#body").query_one(Rows)
 
     # -- one row, opened -----------------------------------------------------------------------
+
+    @on(Rows.Moved)
+    def _moved(self, event: Rows.Moved) -> None:
+        event.stop()
 
     @on(Rows.Opened)
     def _row_opened(self, event: Rows.Opened) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -13,7 +12,7 @@ from analyzer.finding import Finding
 from analyzer.reporters.groups import Group, grouped
 from analyzer.reporters.style import SEVERITY_GLYPHS, Style
 from analyzer.reporters.units import count, duration, moment, percent
-from tui.dashboard.rows import Column, Rows, counts, texts
+from tui.dashboard.rows import Column, counts, texts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage, Made
 from tui.dashboard.screens.frames import (
@@ -180,7 +179,7 @@ class Findings(DrillPage):
 
     def action_instances(self) -> None:
         """The instances of the group, on their page, as far as a filter can name them."""
-        key = self.rows.cursor_key if self.opened is None else self.opened
+        key = self.chosen
         if key is None or self.snapshot is None:
             return
         found = next((g for g in grouped(self.snapshot.findings) if key_of(g) == key), None)
@@ -193,15 +192,11 @@ class Findings(DrillPage):
         """Of the instance under the cursor, or of the group's worst finding."""
         if self.snapshot is None:
             return None
-        key = self.rows.cursor_key if self.opened is None else self.opened
+        key = self.chosen
         for group in grouped(self.snapshot.findings):
             if key_of(group) == key:
                 return next((trace for f in group.findings for trace in f.trace_ids), None)
         return None
-
-    @on(Rows.Moved)
-    def _moved(self, event: Rows.Moved) -> None:
-        event.stop()
 
 
 def naming(names: Sequence[str], room: int = 8_000) -> str:

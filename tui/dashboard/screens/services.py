@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.dashboard.rows import Cell, Column, Rows, counts
+from tui.dashboard.rows import Cell, Column, counts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage
 from tui.dashboard.screens.frames import ages
@@ -97,10 +96,6 @@ class Services(DrillPage):
 
     def action_instances(self) -> None:
         """The instances that the service took part in."""
-        name = self.rows.cursor_key if self.opened is None else self.opened
+        name = self.chosen
         if name is not None:
             self.post_message(Page.GoTo("instances", f"service:{quoted(name)}"))
-
-    @on(Rows.Moved)
-    def _moved(self, event: Rows.Moved) -> None:
-        event.stop()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from analyzer.reporters.style import DEFAULT, Style, state_rank
 from analyzer.reporters.units import count, duration, percent
-from tui.dashboard.rows import Cell, Column, Rows, counts, texts
+from tui.dashboard.rows import Cell, Column, counts, texts
 from tui.dashboard.screens.base import Page
 from tui.dashboard.screens.drill import Detail, DrillPage, Made
 from tui.dashboard.screens.frames import durations, frame_of_rows, shares
@@ -277,10 +276,6 @@ class Workflows(DrillPage):
 
     def action_instances(self) -> None:
         """The instances of the workflow under the cursor."""
-        name = self.rows.cursor_key if self.opened is None else self.opened
+        name = self.chosen
         if name is not None:
             self.post_message(Page.GoTo("instances", f"wf:{quoted(name)}"))
-
-    @on(Rows.Moved)
-    def _moved(self, event: Rows.Moved) -> None:
-        event.stop()
