@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import polars as pl
@@ -175,24 +175,20 @@ class Context:
 
     def starts_of(self, label: int) -> Ints:
         """Starts of all steps of a label, sorted."""
-        if label not in self._starts_by_label:
-            self._starts_by_label[label] = np.sort(self.table.start[self.table.label == label])
-        return self._starts_by_label[label]
+        return self._starts_by_label(label)
 
     @cached_property
-    def _starts_by_label(self) -> dict[int, Ints]:
-        return {}  # few labels are ever asked for
+    def _starts_by_label(self) -> Callable[[int], Ints]:
+        return _sorted_starts(self.table.label, self.table.start)
 
     def spans_after(self, service: int, start_ns: int) -> int:
         """Number of spans of a service that start after that."""
-        if service not in self._starts_by_service:
-            self._starts_by_service[service] = np.sort(self.start[self.service == service])
-        starts = self._starts_by_service[service]
+        starts = self._starts_by_service(service)
         return len(starts) - int(np.searchsorted(starts, start_ns, "right"))
 
     @cached_property
-    def _starts_by_service(self) -> dict[int, Ints]:
-        return {}
+    def _starts_by_service(self) -> Callable[[int], Ints]:
+        return _sorted_starts(self.service, self.start)
 
     def trace_hex(self, row: int) -> str:
         """Trace id of a span as hex: 32 digits, 16 for a 64-bit id."""
@@ -210,6 +206,11 @@ class Context:
     @cached_property
     def _span_words(self) -> Words:
         return words(self.spans["span_id"])
+
+
+def _sorted_starts(code: Ints, start: Ints) -> Callable[[int], Ints]:
+    """Code -> the starts of its rows, sorted; few codes are ever asked for."""
+    return cache(lambda wanted: np.sort(start[code == wanted]))
 
 
 def _ordered(ends: Ints) -> tuple[Ints, Ints]:
