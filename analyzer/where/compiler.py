@@ -180,7 +180,7 @@ def _test_list(column: str, test: Test) -> pl.Expr:
 
 
 def _is_key(text: str) -> Test:
-    """As `_test_key` for ASCII: one pattern is eight times as fast as three lowered copies. What is
+    """As `_test_key` for ASCII: one pattern costs less than three lowered copies. What is
     lowered to an ASCII letter is that letter, its capital, and the kelvin sign."""
     letters = [f"[{c.lower()}{c.upper()}{KELVIN * (c in 'kK')}]" if c.isalpha() else _literal(c)
                for c in text]  # fmt: skip

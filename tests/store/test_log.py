@@ -92,7 +92,7 @@ def test_a_power_cut_loses_nothing_acknowledged(tmp_path: Path, compacting: bool
     """Whenever the power goes: every acknowledged request is in what was synced."""
     disk = ForgetfulDisk(tmp_path / "shadow")
     with Store(tmp_path / "s", files=disk, segment=600, compacting=False) as store:
-        for cycle in range(20):
+        for cycle in range(40):
             futures = [store.append(request(number)) for number in range(cycle * 5, cycle * 5 + 5)]
             assert acknowledged(futures) == set(range(5))
             if compacting and cycle % 3 == 2:
