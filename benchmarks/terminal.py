@@ -16,8 +16,16 @@ import termios
 import time
 
 SIZE = (40, 132)  # lines, columns
-KEYS = (("page down", b"\x1b[6~"), ("page down", b"\x1b[6~"), ("down", b"\x1b[B"),
-        ("page up", b"\x1b[5~"), ("open", b"\r"), ("down", b"\x1b[B"), ("next tab", b"\t"))  # fmt: skip
+PAGE_DOWN, PAGE_UP, DOWN = b"\x1b[6~", b"\x1b[5~", b"\x1b[B"
+KEYS = (
+    ("page down", PAGE_DOWN),
+    ("page down", PAGE_DOWN),
+    ("down", DOWN),
+    ("page up", PAGE_UP),
+    ("open", b"\r"),
+    ("down", DOWN),
+    ("next tab", b"\t"),
+)
 LOADING_S, SETTLED_S = 10.0, 3.0  # the header's own ticks within them count too
 
 
