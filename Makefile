@@ -66,7 +66,8 @@ screenshots: $(TEST) ## draw the pictures of the documentation anew
 soak: $(TEST) ## kill the writing store a hundred times under load
 	CHOREOSCOPE_KILL_CYCLES=100 $(PY) -m pytest tests/store/test_kill.py $(ARGS)
 
-fuzz: $(TEST) ## odd bytes into every decoder and endpoint, for an hour
+fuzz: $(TEST) ## new examples for every law, then odd bytes into every decoder, for an hour
+	CHOREOSCOPE_FUZZ_CASES=150 $(PY) -m pytest -n auto -m hypothesis $(ARGS)
 	CHOREOSCOPE_FUZZ_CASES=50000 $(PY) -m pytest tests/receivers/test_fuzz.py $(ARGS)
 
 record: ## record fixtures/ again: needs rabbitmq-server, node and npm; see fixtures/lab/README.md

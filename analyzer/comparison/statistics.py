@@ -67,7 +67,8 @@ def interval(part: int, whole: int) -> tuple[float, float]:
     middle = (share + square / (2 * whole)) / (1 + square / whole)
     spread = share * (1 - share) / whole + square / (4 * whole**2)
     half = Z95 * math.sqrt(spread) / (1 + square / whole)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    # Rounding must not put the share outside its own interval: of 0 of 261 the low end is 9e-19.
+    return max(min(middle - half, share), 0.0), min(max(middle + half, share), 1.0)
 
 
 def quantile_interval(values: Floats, share: float) -> tuple[float, float]:

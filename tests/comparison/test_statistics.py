@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.comparison.statistics import (
@@ -42,6 +42,7 @@ def test_the_chance_of_two_shares_has_no_side(a: int, b: int, c: int, d: int) ->
     assert 0 <= one <= 1 + 1e-9
 
 
+@example(part=0, rest=261)
 @given(counts, st.integers(1, 400))
 def test_the_interval_holds_its_share(part: int, rest: int) -> None:
     low, high = interval(part, part + rest)
