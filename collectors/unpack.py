@@ -86,7 +86,7 @@ class Unpacked:
         """At most `size` bytes. Raises DamagedStream after the last that could be unpacked."""
         pieces, total = [self._ready], len(self._ready)
         try:
-            while total < size and self._damage is None and (piece := self._more()) is not None:
+            while total < size and self._damage is None and (piece := self.more()) is not None:
                 pieces.append(piece)
                 total += len(piece)
         except DamagedStream as error:
@@ -97,8 +97,8 @@ class Unpacked:
         self._ready = data[size:]
         return data[:size]
 
-    def _more(self) -> bytes | None:
-        """What the next bytes unpack to; None at the end."""
+    def more(self) -> bytes | None:
+        """What the next packed bytes unpack to; None at the end. Raises DamagedStream."""
         fresh = self._fresh or self._unpacker.eof
         packed = self._begin() if fresh else self._feed()
         if not packed and fresh:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from collectors.receivers.bodies import LIMIT, too_large, unpacked
+from collectors.receivers.bodies import KEPT, LIMIT, Body
+from collectors.receivers.budget import Budget, Share
 from collectors.receivers.checks import Checked, check
 from collectors.receivers.refusals import Refused, Why
 from collectors.store.frames import Encoding, Kind, Request
@@ -17,7 +19,8 @@ from collectors.store.log import Overloaded, Unstored
 
 PATIENCE = 2.0  # seconds: JavaScript's gRPC exporter never sends again, so a passing fault is held
 PAUSE = 0.02
-IN_FLIGHT = 256 << 20  # bytes of bodies that are being taken at once
+
+T = TypeVar("T")
 
 OWN = "choreoscope does not take the spans of its own process"
 
@@ -45,12 +48,12 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A request that is checked and waits for the disk."""
+class Ready:
+    """A request that is checked, and what of it is to be stored."""
 
     checked: Checked
-    size: int
-    done: Future[int] | None  # None where nothing was to be stored
+    size: int  # bytes unpacked
+    request: Request | None = None  # None where nothing is
 
 
 class Admission:
@@ -59,78 +62,86 @@ class Admission:
     def __init__(self, sink: Sink, limit: int = LIMIT, own: str = "") -> None:
         """`own`: the service.instance.id of this process, whose own spans are not taken."""
         self.limit = limit
+        self.budget = Budget(limit)
+        self.large = ThreadPoolExecutor(1, "large-requests")  # one is unpacked and checked at once
         self._own = own.encode()
         self.counts = Counts()
         self._sink = sink
         self._lock = threading.Lock()
-        self._flying = 0
 
-    def taken(self, kind: Kind, body: bytes, encoding: str = "") -> Taken:
-        """Check a request and hand it on. Raises Refused, or Overloaded: try again in a while."""
-        plain = unpacked(body, encoding, self.limit)
+    def checked(self, kind: Kind, body: Body, share: Share) -> Ready:
+        """Unpack and check a request. Raises Refused, or Overloaded: try again in a while."""
+        body.measured()
+        if body.encoding in _ENCODINGS:
+            share.grow(body.size)
+        plain = body.plain()
         if not plain:
-            return Taken(Checked(0), 0, None)
+            return Ready(Checked(0), 0)
         checked = check(kind, plain)
         if self._own and self._own in plain:  # each request about itself would make another one
             checked = Checked(0, checked.spans + checked.rejected, OWN)
         if not checked.spans:
-            return Taken(checked, len(plain), None)
-        packed = _ENCODINGS.get(encoding.strip().lower())
+            return Ready(checked, body.size)
+        packed = _ENCODINGS.get(body.encoding)
         request = (
             Request.packed(kind, plain)
             if packed is None
-            else Request(kind, body, packed, len(plain))
+            else Request(kind, body.sent(), packed, body.size)
         )
-        return Taken(checked, len(plain), self._append(request))
+        return Ready(checked, body.size, request)
 
-    def _append(self, request: Request) -> Future[int]:
-        with self._lock:
-            if self._flying and self._flying + request.size > IN_FLIGHT:
-                raise Overloaded(f"{self._flying >> 20} MiB are being taken")
-            self._flying += request.size
-        try:
-            done = self._sink.append(request)
-        except BaseException:
-            self._landed(request.size)
-            raise
-        done.add_done_callback(lambda _: self._landed(request.size))
-        return done
+    def store(self, ready: Ready, share: Share) -> Future[int]:
+        """Hand a request on. Raises Overloaded, Unstored."""
+        if ready.request is None:
+            done: Future[int] = Future()
+            done.set_result(0)
+            return done
+        share.shrink(len(ready.request.payload))
+        return self._sink.append(ready.request)
 
-    def _landed(self, size: int) -> None:
-        with self._lock:
-            self._flying -= size
-
-    def patiently(self, kind: Kind, body: bytes, encoding: str = "") -> Checked:
+    def patiently(self, kind: Kind, wire: bytes, encoding: str = "") -> Checked:
         """Take a request and wait until it is on disk, for threads. Raises Refused."""
         until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                taken = self.taken(kind, body, encoding)
-                if taken.done is not None:
-                    taken.done.result()
-                return self.counted(taken)
-            except Unstored as error:
-                if time.monotonic() > until or not isinstance(error, Overloaded):
-                    raise Refused(Why.UNAVAILABLE, f"nothing can be stored: {error}") from error
-                time.sleep(PAUSE)
+        with self.budget.share() as share:
+            _patient(until, lambda: share.grow(len(wire)))
+            body = Body(encoding, self.limit, wire)
+            ready = _patient(until, lambda: self._turn(kind, body, share))
+            _patient(until, lambda: self.store(ready, share).result())
+            return self.counted(ready)
 
-    def counted(self, taken: Taken) -> Checked:
+    def _turn(self, kind: Kind, body: Body, share: Share) -> Ready:
+        if body.measured(KEPT) and body.size <= KEPT:
+            return self.checked(kind, body, share)
+        return self.large.submit(self.checked, kind, body, share).result()
+
+    def counted(self, ready: Ready) -> Checked:
         """Count a request that is on disk."""
         with self._lock:
             counts = self.counts
             counts.requests += 1
-            counts.spans += taken.checked.spans
-            counts.rejected += taken.checked.rejected
-            counts.bytes += taken.size
+            counts.spans += ready.checked.spans
+            counts.rejected += ready.checked.rejected
+            counts.bytes += ready.size
             counts.last_ns = time.time_ns()
-        return taken.checked
+        return ready.checked
 
     def refused(self, refusal: Refused) -> None:
         """Count a request that was not taken."""
         with self._lock:
             self.counts.refused[refusal.why.name.lower().replace("_", "-")] += 1
 
-    def room_for(self, announced: int) -> None:
-        """Refuse a body by its Content-Length, before any of it is read. Raises Refused."""
-        if announced > self.limit:
-            raise too_large(self.limit)
+
+def unavailable(error: Unstored) -> Refused:
+    """The refusal of what may be sent again later."""
+    return Refused(Why.UNAVAILABLE, f"nothing can be stored: {error}")
+
+
+def _patient(until: float, work: Callable[[], T]) -> T:
+    """What `work` returns, tried until that moment where there is no room."""
+    while True:
+        try:
+            return work()
+        except Unstored as error:
+            if time.monotonic() > until or not isinstance(error, Overloaded):
+                raise unavailable(error) from error
+            time.sleep(PAUSE)

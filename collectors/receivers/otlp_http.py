@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from collectors.envelope import sized
-from collectors.receivers.admission import PATIENCE, PAUSE, Admission
+from collectors.receivers.admission import PATIENCE, PAUSE, Admission, Ready, unavailable
+from collectors.receivers.bodies import KEPT, Body
+from collectors.receivers.budget import Share
 from collectors.receivers.checks import Checked
 from collectors.receivers.refusals import Refused, Why
 from collectors.receivers.web import Answer, Call, Handler
@@ -18,7 +23,8 @@ from collectors.store.log import Overloaded, Unstored
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-APART = 1 << 20  # bytes; larger bodies are checked in a thread, so that others are answered
+APART = 1 << 20  # bytes; larger bodies are checked in a thread
+T = TypeVar("T")
 
 Routes = dict[tuple[str, str], Handler]
 
@@ -48,20 +54,51 @@ def zipkin_routes(admission: Admission) -> Routes:
 
 async def take(admission: Admission, call: Call, kind: Kind) -> Checked:
     """Take the body of a call; returns when it is on disk. Raises Refused."""
-    body, encoding = await call.body(), call.headers.get("content-encoding", "")
+    with admission.budget.share() as share:
+        ready = await _ready(admission, call, kind, share)
+
+        async def stored() -> None:
+            await asyncio.wrap_future(admission.store(ready, share))
+
+        await _patient(stored)
+        return admission.counted(ready)
+
+
+async def _ready(admission: Admission, call: Call, kind: Kind, share: Share) -> Ready:
+    """The request, checked; its body is looked into while it arrives."""
+    body = Body(call.headers.get("content-encoding", ""), admission.limit)
+
+    async def grow(by: int) -> None:
+        share.grow(by)
+
+    async def piece(data: bytes) -> None:
+        await _patient(partial(grow, len(data)))
+        if body.add(data):
+            await asyncio.to_thread(body.look)
+
+    await call.arrive(piece)
+    return await _patient(partial(_checked, admission, kind, body, share))
+
+
+async def _checked(admission: Admission, kind: Kind, body: Body, share: Share) -> Ready:
+    """Here where it is small, else in a thread, so that others are answered."""
+    work = partial(admission.checked, kind, body, share)
+    if body.arrived <= APART and body.measured(APART) and body.size <= APART:
+        return work()
+    if await asyncio.to_thread(body.measured, KEPT) and body.size <= KEPT:
+        return await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(admission.large, work)
+
+
+async def _patient(work: Callable[[], Awaitable[T]]) -> T:
+    """What `work` returns, tried again for a while where there is no room."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            if len(body) > APART or (encoding and len(body) > APART // 16):
-                taken = await asyncio.to_thread(admission.taken, kind, body, encoding)
-            else:
-                taken = admission.taken(kind, body, encoding)
-            if taken.done is not None:
-                await asyncio.wrap_future(taken.done)
-            return admission.counted(taken)
+            return await work()
         except Unstored as error:
             if time.monotonic() > until or not isinstance(error, Overloaded):
-                raise Refused(Why.UNAVAILABLE, f"nothing can be stored: {error}") from error
+                raise unavailable(error) from error
             await asyncio.sleep(PAUSE)
 
 

@@ -43,23 +43,27 @@ class Call:
 
     async def body(self) -> bytes:
         """The body as it came. Raises Refused where it is too large or too slow."""
+        whole = bytearray()
+
+        async def add(piece: bytes) -> None:
+            whole.extend(piece)
+            if len(whole) > self.limit:
+                raise too_large(self.limit)
+
+        await self.arrive(add)
+        return bytes(whole)
+
+    async def arrive(self, add: Callable[[bytes], Awaitable[None]]) -> None:
+        """Hand on each piece of the body as it comes. Raises Refused as `body` does."""
         announced = self.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self.limit:
             raise too_large(self.limit)
         try:
             async with asyncio.timeout(BODY_TIME):
-                return await self._read()
+                async for piece in self.protocol:
+                    await add(piece)
         except TimeoutError:
             raise Refused(Why.TOO_SLOW, f"the body took more than {BODY_TIME:.0f} s") from None
-
-    async def _read(self) -> bytes:
-        pieces, size = [], 0
-        async for piece in self.protocol:
-            size += len(piece)
-            if size > self.limit:
-                raise too_large(self.limit)
-            pieces.append(piece)
-        return b"".join(pieces)
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
