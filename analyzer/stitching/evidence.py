@@ -79,8 +79,19 @@ def _join(parts: list[Evidence]) -> Evidence:
 def message_evidence(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Evidence:
     """Pairs (producer, consumer) by link, causal id, message id and offset."""
     links = by_link(index, role)
-    by_id = (by_message_id(spans, role), by_offset(spans, role))
-    return _join([links, by_causal_id(spans), *_unless_known(index, role, links, *by_id)])
+    by_id = _unless_known(index, role, links, by_message_id(spans, role), by_offset(spans, role))
+    causal = by_causal_id(spans, role)
+    return _join([links, *by_id, causal.where(~_caused(index, role, links, *by_id)[causal.target])])
+
+
+def _caused(index: SpanIndex, role: Ints, *known: Evidence) -> Flags:
+    """Spans whose direct cause is seen: their parent, unless that is a mere poll, or a message."""
+    parent = index.parent
+    polled = (role[parent] == Role.RECEIVE) & (parent[parent] < 0)
+    caused = (parent >= 0) & ~polled
+    for evidence in known:
+        caused[evidence.target] = True
+    return np.asarray(caused)
 
 
 def _unless_known(
@@ -111,26 +122,29 @@ def by_link(index: SpanIndex, role: Ints) -> Evidence:
     return _pairs(target[keep], source[keep], Tier.LINK)
 
 
-def by_causal_id(spans: pl.DataFrame) -> Evidence:
-    """NServiceBus related-to -> message id, MassTransit initiator -> correlation id."""
+def by_causal_id(spans: pl.DataFrame, role: Ints) -> Evidence:
+    """NServiceBus related-to -> message id, MassTransit initiator -> correlation id.
+
+    A send comes of its own service's handling of that message, where that was recorded; what
+    else names the message comes of its first sending.
+    """
     if spans["causal_id"].null_count() == len(spans):
         return _pairs(_none(), _none(), Tier.CAUSAL_ID)
-    rows = spans.select("causal_id", "message_id", "correlation_id", "start_ns").with_row_index(
-        "row"
-    )
-    effects = rows.filter(pl.col("causal_id").is_not_null()).select(
-        "row", "start_ns", id="causal_id"
-    )
-    names = ("message_id", "correlation_id")
-    causes = pl.concat(
-        [
-            rows.select("row", "start_ns", id=name).filter(pl.col("id").is_not_null())
-            for name in names
-        ]
-    )
-    causes = causes.sort("start_ns", "row").unique("id", keep="first", maintain_order=True)
-    pairs = effects.join(causes, on="id", suffix="_cause")
-    pairs = pairs.filter(pl.col("row") != pl.col("row_cause"))
+    named = ("causal_id", "message_id", "correlation_id", "start_ns", "service")
+    rows = spans.select(named).with_columns(role=role).with_row_index("row")
+    effects = rows.filter(pl.col("causal_id").is_not_null()).rename({"causal_id": "id"})
+    ids = [rows.rename({name: "id"}) for name in ("message_id", "correlation_id")]
+    columns = ["row", "start_ns", "service", "role", "id"]
+    causes = pl.concat([part.select(columns).drop_nulls("id") for part in ids])
+    causes = causes.sort("start_ns", "row")
+    handled = _takers(causes).unique(["id", "service"], keep="first", maintain_order=True)
+    sends = effects.select(columns).filter(pl.col("role") == Role.SEND)
+    near = sends.join(handled, on=["id", "service"], suffix="_cause")
+    near = near.filter(pl.col("start_ns_cause") <= pl.col("start_ns"))
+    first = causes.unique("id", keep="first", maintain_order=True)
+    far = effects.select(columns).join(near, on="row", how="anti")
+    far = far.join(first, on="id", suffix="_cause").filter(pl.col("row") != pl.col("row_cause"))
+    pairs = pl.concat([part.select("row", "row_cause") for part in (near, far)])
     return _pairs(ints(pairs["row_cause"]), ints(pairs["row"]), Tier.CAUSAL_ID)
 
 
