@@ -23,7 +23,9 @@ KEYS = (
     ("down", DOWN),
     ("page up", PAGE_UP),
     ("open", b"\r"),
-    ("down", DOWN),
+    ("in an instance: down", DOWN),
+    ("page down", PAGE_DOWN),
+    ("page up", PAGE_UP),
     ("next tab", b"\t"),
 )
 LOADING_S, SETTLED_S = 10.0, 3.0  # the header's own ticks within them count too

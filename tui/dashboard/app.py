@@ -30,6 +30,7 @@ from tui.dashboard.notice import LEAST, Notice, notice, too_small
 from tui.dashboard.over import InstanceScreen
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.screens.registry import PAGES, Entry
+from tui.dashboard.sent import Sent
 from tui.dashboard.tabs import Tabs
 from tui.dashboard.theme import content, foreign
 from tui.dashboard.tiles import Tally, Tiles, tally
@@ -118,6 +119,7 @@ class Dashboard(App[int]):
         self._pressed = -QUIET_S
         self._later: Timer | None = None
         self._told = False
+        self._sent = Sent()
         self._configure(keys or {}, open_url, theme)
 
     def _configure(self, keys: Mapping[str, str], open_url: str, theme: str) -> None:
@@ -152,6 +154,7 @@ class Dashboard(App[int]):
         self.set_class(not self.drawing.unicode, "-ascii")
         self.query_one(Tabs).tell(self.history.here.page, {})
         self._show_status()
+        self.app_resume_signal.subscribe(self, lambda _: self._sent.forget())
         self.set_interval(1.0, self._show_status)
         self.call_after_refresh(self.feed.start, self._tell)
 
@@ -161,7 +164,17 @@ class Dashboard(App[int]):
 
     def on_resize(self, _: events.Resize) -> None:
         """Not by the event: a browser's first one may come after the next."""
+        self._sent.forget()
         self.call_later(self._fit)
+
+    def _display(self, screen: Screen[object], renderable: object) -> None:
+        """Textual sends whole lines, and all of them after a layout: what changed is enough."""
+        super()._display(screen, self._sent.changed(renderable))  # type: ignore[arg-type]
+
+    def action_redraw(self) -> None:
+        """Send everything again: something else wrote on the terminal."""
+        self._sent.forget()
+        self.refresh(layout=True)
 
     def _fit(self) -> None:
         """Flat tiles where there is little room, a word where there is none."""
@@ -520,6 +533,7 @@ class Dashboard(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action that has a key here, and the themes."""
         yield SystemCommand("Theme", "another one", self.action_change_theme)
+        yield SystemCommand("Redraw", "send the whole screen again", self.action_redraw)
         seen = set()
         for active in screen.active_bindings.values():
             binding = active.binding
