@@ -142,9 +142,13 @@ class Monitor:
         now = self._clock()
         taken = self.source.poll()
         self._take(taken, now)
+        if self.current is None and not taken.more:
+            # What a restart reads again holds more that is finished than what never stopped: what
+            # is usual, and so what is late, would be learned from other instances.
+            self._retire(self._analysis(now), now)
         analysis = self._analysis(now)
         telemetry.note(spans=len(self.working.recording.spans), instances=len(analysis.instances))
-        self.working.retire(analysis, now, max(2 * SECOND, self.lag.longest_ns))
+        self._retire(analysis, now)
         if not taken.more:  # of a half nothing is told: the other one may be what is missed
             self._tell(analysis, now)
         found = Look(
@@ -215,6 +219,9 @@ class Monitor:
             self._returning, self._fetched = set(), now
         if parts:
             self.working.add(parts)
+
+    def _retire(self, analysis: Analysis, now: int) -> None:
+        self.working.retire(analysis, now, max(2 * SECOND, self.lag.longest_ns))
 
     def _analysis(self, now: int) -> Analysis:
         with following() as tell:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.monitor.checkpoint import FOLDER, INDEX, Checkpoints
@@ -106,7 +106,8 @@ def scenario(world: World, chance: random.Random, restarts: bool) -> tuple[objec
 
 
 @pytest.mark.slow
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+@example(seed=4)  # what was read again made another time usual, and something late twice
 @given(seed=st.integers(0, 10_000))
 def test_a_restart_at_any_point_is_invisible(
     tmp_path_factory: pytest.TempPathFactory, seed: int
