@@ -54,12 +54,15 @@ def endpoints(found: Configuration) -> Endpoints:
             Path(found["serve.key"]),
             Path(clients) if clients else None,
         )
+    if found["serve.reader"] and not found["serve.token"]:
+        raise Stop(Exit.USAGE, "serve.reader needs serve.token: without it anybody may do anything")
     return Endpoints(
         host=found["serve.host"],
         grpc=_port(found, "serve.grpc"),
         http=_port(found, "serve.http"),
         zipkin=_port(found, "serve.zipkin"),
         token=secret(found["serve.token"]),
+        reader=secret(found["serve.reader"], "serve.reader"),
         hosts=frozenset(found["serve.hosts"]),
         tls=tls,
     )
@@ -73,14 +76,14 @@ def _port(found: Configuration, name: str, least: int = -1) -> int | None:
     raise Stop(Exit.USAGE, f"{name} ({origin}) must be {least} to {MOST_PORT}, not {number}")
 
 
-def secret(text: str) -> str:
+def secret(text: str, name: str = "serve.token") -> str:
     """A setting with its reference looked up. Raises Stop."""
     from analyzer.alerts.targets.base import TargetError, resolved
 
     try:
         return resolved(text)
     except TargetError as error:
-        raise Stop(Exit.USAGE, f"serve.token: {error}") from None
+        raise Stop(Exit.USAGE, f"{name}: {error}") from None
 
 
 def targets(found: Configuration) -> list[Target]:
@@ -250,6 +253,7 @@ def _settings(found: Configuration, chosen: Sequence[Target]) -> Any:
     from analyzer.finding import Severity
     from analyzer.monitor.monitor import Settings
     from analyzer.monitor.working_set import Limits
+    from tui.declare import declare
 
     try:
         least = Severity(found["alerts.severity"])
@@ -271,4 +275,5 @@ def _settings(found: Configuration, chosen: Sequence[Target]) -> Any:
         least=least,
         targets=tuple(one.name for one in chosen),
         silent_after_ns=found.duration("alerts.silent_after"),
+        declared=declare(found["monitor.expect"] or None),
     )

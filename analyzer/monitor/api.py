@@ -11,6 +11,9 @@ import msgspec
 
 from analyzer.alerts.outbox import Outbox
 from analyzer.alerts.silences import silence_for
+from analyzer.monitor.answers import MOST, head, instances, number, numbers, snapshot
+from analyzer.monitor.bell import Bell
+from analyzer.monitor.events import Events, metrics
 from analyzer.monitor.ingest import Ingest
 from analyzer.monitor.metrics import openmetrics
 from analyzer.monitor.monitor import Look, Monitor
@@ -19,7 +22,6 @@ from collectors.receivers.refusals import Refused, Why
 from collectors.receivers.web import Answer, Call, Handler
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-MOST = 1000  # instances in one answer, unless `limit` says otherwise
 LONGEST_WAIT = 30.0  # seconds of a long poll
 
 Routes = dict[tuple[str, str], Handler]
@@ -29,19 +31,22 @@ def routes(
     monitor: Monitor, outbox: Outbox, ingest: Callable[[], Ingest | None] = lambda: None
 ) -> Routes:
     """The API's paths; `ingest`: what the process that receives has counted."""
+    bell = Bell(monitor, numbers)
+    events = Events(bell)
     return {
         ("GET", "/healthz"): _healthz,
-        ("GET", "/readyz"): _of_look(monitor, lambda look, _: {"generation": look.generation}),
-        ("GET", "/metrics"): _metrics(monitor, outbox, ingest),
+        ("GET", "/readyz"): _of_look(bell, lambda look, _: {"generation": look.generation}),
+        ("GET", "/metrics"): _metrics(monitor, outbox, ingest, events),
         ("GET", "/api/v1/snapshot"): _of_look(
-            monitor, lambda look, call: _snapshot(look, call) | {"ingest": ingest()}
+            bell, lambda look, call: snapshot(look, call) | {"ingest": ingest()}
         ),
-        ("GET", "/api/v1/instances"): _of_look(monitor, _instances),
-        ("GET", "/api/v1/instance"): _of_look(monitor, _instance),
-        ("GET", "/api/v1/findings"): _of_look(monitor, _findings),
-        ("GET", "/api/v1/services"): _of_look(monitor, _services),
+        ("GET", "/api/v1/instances"): _of_look(bell, instances),
+        ("GET", "/api/v1/instance"): _of_look(bell, _instance),
+        ("GET", "/api/v1/findings"): _of_look(bell, _findings),
+        ("GET", "/api/v1/services"): _of_look(bell, _services),
         ("GET", "/api/v1/alerts"): _alerts(monitor, outbox),
-        ("GET", "/api/v1/look"): _whole(monitor, outbox),
+        ("GET", "/api/v1/events"): events.handler,
+        ("GET", "/api/v1/look"): _whole(bell, outbox),
         ("POST", "/api/v1/silences"): _silence(outbox),
         ("DELETE", "/api/v1/silences"): _unsilence(outbox),
     }
@@ -51,36 +56,34 @@ async def _healthz(call: Call) -> Answer:
     return Answer(200, b'{"status":"ok"}')
 
 
-def _of_look(monitor: Monitor, make: Callable[[Look, Call], Any]) -> Handler:
+def _of_look(bell: Bell, make: Callable[[Look, Call], Any]) -> Handler:
     """Answers from the present look; with `after=GENERATION` from the first one after it."""
 
     async def handler(call: Call) -> Answer:
-        look = await _awaited(monitor, call, _number(call, "after", -1))
+        look = await _awaited(bell, call, number(call, "after", -1))
         found = await asyncio.to_thread(make, look, call)
         return Answer(200, msgspec.json.encode(found))
 
     return handler
 
 
-async def _awaited(monitor: Monitor, call: Call, after: int) -> Look:
+async def _awaited(bell: Bell, call: Call, after: int) -> Look:
     """The first look after that generation, or the present one where none comes in time."""
-    look = monitor.current
-    if after >= 0 and (look is None or look.generation <= after):
-        wait = min(float(_number(call, "wait", 10)), LONGEST_WAIT)
-        look = await asyncio.to_thread(monitor.wait, after, wait)
+    wait = min(float(number(call, "wait", 10)), LONGEST_WAIT) if after >= 0 else 0.0
+    look = await bell.look(after, wait)
     if look is None:
         raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
     return look
 
 
-def _whole(monitor: Monitor, outbox: Outbox) -> Handler:
+def _whole(bell: Bell, outbox: Outbox) -> Handler:
     """All of a look for another dashboard; 204 where there is none after `after` of `session`."""
     packed = Packed(outbox)
 
     async def handler(call: Call) -> Answer:
         same = call.query.get("session", packed.session) == packed.session
-        after = _number(call, "after", -1) if same else -1
-        look = await _awaited(monitor, call, after)
+        after = number(call, "after", -1) if same else -1
+        look = await _awaited(bell, call, after)
         if look.generation <= after:
             return Answer(204)
         encoding = chosen(call.headers.get("accept-encoding", ""))
@@ -91,67 +94,18 @@ def _whole(monitor: Monitor, outbox: Outbox) -> Handler:
     return handler
 
 
-def _metrics(monitor: Monitor, outbox: Outbox, ingest: Callable[[], Ingest | None]) -> Handler:
+def _metrics(
+    monitor: Monitor, outbox: Outbox, ingest: Callable[[], Ingest | None], events: Events
+) -> Handler:
     async def handler(call: Call) -> Answer:
         look = monitor.current
         if look is None:
             raise Refused(Why.UNAVAILABLE, "the first look is not done yet")
-        text = await asyncio.to_thread(openmetrics, look, outbox.waiting(), ingest())
+        more = metrics(events.counts)
+        text = await asyncio.to_thread(openmetrics, look, outbox.waiting(), ingest(), more)
         return Answer(200, text.encode(), OPENMETRICS)
 
     return handler
-
-
-def _head(look: Look) -> dict[str, Any]:
-    from analyzer.reporters.units import rfc3339
-
-    return {
-        "schema_version": "1",
-        "generation": look.generation,
-        "at": rfc3339(look.at_ns),
-        "as_of": rfc3339(look.analysis.as_of_ns),
-    }
-
-
-def _snapshot(look: Look, call: Call) -> dict[str, Any]:
-    """The numbers of the dashboard's header, and the instances that match."""
-    firing = sum(alert.phase.value == "firing" for alert in look.alerts.values())
-    return _instances(look, call) | {
-        "by_state": look.analysis.by_state,
-        "finished": [
-            {"workflow": workflow, "state": state, "instances": n}
-            for (workflow, state), n in sorted(look.left.finished.items())
-        ],
-        "findings": len(look.analysis.findings),
-        "alerts": {"firing": firing, "pending": len(look.alerts) - firing},
-        "spans": look.spans,
-        "spans_per_s": round(look.spans_per_s, 1),
-        "held_spans": len(look.analysis.recording.spans),
-        "overflow": look.left.overflow,
-        "rejected": look.rejected,
-        "damaged": look.damaged,
-        "lag_s": round(look.lag_ns / 1e9, 3),
-        "look_s": round(look.behind_s, 3),
-    }
-
-
-def _instances(look: Look, call: Call) -> dict[str, Any]:
-    from analyzer.reporters.instances import SORTS, fields, ordered
-    from analyzer.where import WhereError, matches
-
-    now, sort = look.analysis.as_of_ns, call.query.get("sort", "state")
-    if sort.removeprefix("-") not in SORTS:
-        raise Refused(Why.MALFORMED, f"no field {sort[:40]!r}; there are {', '.join(SORTS)}")
-    try:
-        kept = matches(look.analysis.instances, call.query.get("where", ""), now)
-    except WhereError as error:
-        raise Refused(Why.MALFORMED, f"where: {error}") from error
-    shown = ordered(kept, sort, now).head(_number(call, "limit", MOST))
-    return _head(look) | {
-        "total": look.analysis.instances.height,
-        "matching": kept.height,
-        "instances": [fields(row) for row in shown.iter_rows(named=True)],
-    }
 
 
 def _instance(look: Look, call: Call) -> dict[str, Any]:
@@ -161,15 +115,15 @@ def _instance(look: Look, call: Call) -> dict[str, Any]:
         found = look.analysis.instance(call.query.get("id", ""))
     except LookupError as error:
         raise Refused(Why.UNKNOWN_PATH, str(error)) from error
-    return _head(look) | {"instance": msgspec.Raw(render(found).encode())}
+    return head(look) | {"instance": msgspec.Raw(render(found).encode())}
 
 
 def _findings(look: Look, call: Call) -> dict[str, Any]:
     from analyzer.reporters.json import finding_fields, ordered
 
-    limit = _number(call, "limit", MOST)
+    limit = number(call, "limit", MOST)
     found = ordered(look.analysis.findings)
-    return _head(look) | {
+    return head(look) | {
         "total": len(found),
         "findings": [finding_fields(one) for one in found[:limit]],
     }
@@ -177,7 +131,7 @@ def _findings(look: Look, call: Call) -> dict[str, Any]:
 
 def _services(look: Look, _: Call) -> dict[str, Any]:
     analysis = look.analysis
-    return _head(look) | {
+    return head(look) | {
         "services": analysis.services.to_dicts(),
         "edges": analysis.service_edges.to_dicts(),
     }
@@ -190,7 +144,7 @@ def _alerts(monitor: Monitor, outbox: Outbox) -> Handler:
             "alerts": list(look.alerts.values()) if look else [],
             "silences": outbox.silences(),
             "waiting": outbox.waiting(),
-            "log": outbox.log(_number(call, "limit", 100)),
+            "log": outbox.log(number(call, "limit", 100)),
         }
         return Answer(200, msgspec.json.encode(found))
 
@@ -230,12 +184,3 @@ def _unsilence(outbox: Outbox) -> Handler:
         return Answer(200, msgspec.json.encode({"id": name}))
 
     return handler
-
-
-def _number(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name, "")
-    if not text:
-        return default
-    if not text.isdigit() or len(text) > 12:
-        raise Refused(Why.MALFORMED, f"{name} must be a number, not {text[:40]!r}")
-    return int(text)

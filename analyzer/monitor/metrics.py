@@ -10,14 +10,17 @@ from analyzer.monitor.ingest import Ingest
 from analyzer.monitor.monitor import Look
 
 Sample = tuple[Mapping[str, str], float]
+Metrics = Iterable[tuple[str, str, str, Iterable[Sample]]]  # name, kind, help, samples
 OTHER = "__other__"
 MOST = 200  # values of one label; a crafted name each must not fill a monitoring system
 
 
-def openmetrics(look: Look, waiting: Mapping[str, int], ingest: Ingest | None = None) -> str:
+def openmetrics(
+    look: Look, waiting: Mapping[str, int], ingest: Ingest | None = None, more: Metrics = ()
+) -> str:
     """Every metric; `waiting`: deliveries that wait, by target; `ingest`: where spans come in."""
     lines: list[str] = []
-    found = [*_metrics(look, waiting), *(_ingest(ingest) if ingest else ())]
+    found = [*_metrics(look, waiting), *(_ingest(ingest) if ingest else ()), *more]
     for name, kind, help_, samples in found:
         lines += [f"# TYPE {name} {kind}", f"# HELP {name} {help_}"]
         suffix = "_total" if kind == "counter" else ""

@@ -66,6 +66,8 @@ class HttpServer:
         until = time.monotonic() + grace
         while any(one.web.active for one in self._listens) and time.monotonic() < until:
             time.sleep(0.01)
+        for one in self._listens:
+            self._loop.call_soon_threadsafe(one.web.end_streams)
         for server in self._servers:
             self._loop.call_soon_threadsafe(server.stop)
         self._thread.join(max(1.0, until - time.monotonic()))

@@ -13,6 +13,7 @@ class Status:
     http: int
     rpc: int
     again: bool = False  # the client should send the request again
+    what: str = ""  # tells apart what has the same codes
 
 
 class Why(Enum):
@@ -25,6 +26,7 @@ class Why(Enum):
     WRONG_METHOD = Status(405, 12)
     NO_TOKEN = Status(401, 16)
     FOREIGN_HOST = Status(403, 7)
+    READ_ONLY = Status(403, 7, what="may not")
     LARGE_HEADERS = Status(431, 8)
     TOO_SLOW = Status(408, 4)
     UNAVAILABLE = Status(503, 14, again=True)  # never 500, which clients do not send again

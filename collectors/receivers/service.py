@@ -26,13 +26,15 @@ class Endpoints:
     zipkin: int | None = 9411
     api: int | None = None
     token: str = ""
+    reader: str = ""  # a token that may only ask the API
     hosts: frozenset[str] = field(default_factory=frozenset)  # more names this host is called by
     tls: Tls | None = None
 
     def access(self) -> Access:
         """On loopback only its own names are answered; elsewhere the token decides."""
         names = LOOPBACK | self.hosts | {self.host}
-        return Access(self.token, names if self.host in LOOPBACK or self.hosts else frozenset())
+        known = names if self.host in LOOPBACK or self.hosts else frozenset[str]()
+        return Access(self.token, self.reader, known)
 
 
 class Receivers:

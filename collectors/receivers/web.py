@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from collectors.receivers.bodies import too_large
+from collectors.receivers.outflow import Outflow
 from collectors.receivers.refusals import Refused, Why
 
 MAX_HEADERS = 32 << 10  # bytes of all headers
@@ -28,6 +30,9 @@ class Answer:
     body: bytes = b""
     type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    stream: Callable[[Outflow], Coroutine[Any, Any, None]] | None = (
+        None  # sends what follows, piece by piece
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,13 @@ class Access:
     """Who may call."""
 
     token: str = ""  # empty = anybody
+    reader: str = ""  # another one, which may only ask
     hosts: frozenset[str] = LOOPBACK  # names in the Host header; empty = any
     open_paths: frozenset[str] = frozenset({"/healthz", "/readyz"})
 
-    def check(self, path: str, headers: Mapping[str, str], authority: str) -> None:
+    def check(
+        self, path: str, headers: Mapping[str, str], authority: str, method: str = "POST"
+    ) -> None:
         """Raises Refused.
 
         A page in a browser can reach a loopback port under a name of its own (DNS rebinding);
@@ -88,8 +96,16 @@ class Access:
             raise Refused(Why.FOREIGN_HOST, f"Host {authority[:80]!r} is not served here")
         if self.token and path not in self.open_paths:
             given = headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+            if _same(given, self.token):
+                return
+            if not (self.reader and _same(given, self.reader)):
                 raise Refused(Why.NO_TOKEN, "send Authorization: Bearer TOKEN")
+            if method not in ("GET", "HEAD"):
+                raise Refused(Why.READ_ONLY, "this token may only read")
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 def _host(authority: str) -> str:
@@ -109,6 +125,7 @@ class Web:
     refusal: Refusal | None = None  # how a refusal is worded; as JSON where None
     unserved: Callable[[Refused], None] = lambda refused: None
     active: int = 0
+    streams: set[asyncio.Future[None]] = field(default_factory=set)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -119,12 +136,32 @@ class Web:
         try:
             answer = await self._answer(scope, protocol)
             headers = [("content-type", answer.type), *answer.headers]
-            if scope.method == "HEAD" or not answer.body:
+            if answer.stream is not None and scope.method != "HEAD":
+                transport = protocol.response_stream(answer.status, headers)
+            elif scope.method == "HEAD" or not answer.body:
                 protocol.response_empty(answer.status, headers)
             else:
                 protocol.response_bytes(answer.status, headers, answer.body)
         finally:
-            self.active -= 1
+            self.active -= 1  # a stream has no end: nobody waits for it
+        if answer.stream is not None and scope.method != "HEAD":
+            await self._stream(answer.stream, Outflow(transport, scope.client))
+
+    async def _stream(
+        self, stream: Callable[[Outflow], Coroutine[Any, Any, None]], out: Outflow
+    ) -> None:
+        task = asyncio.ensure_future(stream(out))
+        self.streams.add(task)
+        try:
+            with suppress(asyncio.CancelledError):
+                await task
+        finally:
+            self.streams.discard(task)
+
+    def end_streams(self) -> None:
+        """No more is sent on any; called in the loop."""
+        for task in self.streams:
+            task.cancel()
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
         headers = _headers(scope.headers)
@@ -132,7 +169,8 @@ class Web:
         try:
             if sum(map(len, headers.values())) > MAX_HEADERS:
                 raise Refused(Why.LARGE_HEADERS, f"more than {MAX_HEADERS} bytes of headers")
-            self.access.check(scope.path, headers, scope.authority or headers.get("host", ""))
+            authority = scope.authority or headers.get("host", "")
+            self.access.check(scope.path, headers, authority, scope.method)
             handler = self._handler(scope.method, scope.path)
             query = dict(parse_qsl(scope.query_string, keep_blank_values=True))
             call = Call(scope.method, scope.path, query, headers, protocol, self.limit)

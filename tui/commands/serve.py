@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tui.declare import expect_option
 from tui.terminal import note
 
 EPILOG = """\b
@@ -34,6 +35,7 @@ is in use.
 @click.option("--api", type=int, metavar="PORT", help="API and metrics. Default: 4320.")
 @click.option("--key", "keys", multiple=True, metavar="NAME[=ALIAS,...]",
               help="A business key that joins traces. Repeatable.")  # fmt: skip
+@expect_option
 def command(
     file: Path | None,
     store: str | None,
@@ -43,6 +45,7 @@ def command(
     zipkin: int | None,
     api: int | None,
     keys: tuple[str, ...],
+    expect: str | None,
 ) -> int:
     """Receive spans, keep them, watch over workflows, alert.
 
@@ -61,5 +64,6 @@ def command(
         "serve.zipkin": zipkin,
         "serve.api": api,
         "monitor.keys": keys or None,
+        "monitor.expect": expect,
     }
     return serve(configuration(flags, file), note)

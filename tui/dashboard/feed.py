@@ -68,6 +68,7 @@ class Snapshot:
     deliveries: Sequence[Outcome] = ()
     finished: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (workflow, state): left
     overflow: int = 0  # instances that were given up for want of memory
+    unsaid: Sequence[str] = ()  # fields, and columns as "table.column", that the server leaves out
 
 
 class Feed(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tui.dashboard.feed import Phase, Status
+from tui.dashboard.unsaid import among
 
 if TYPE_CHECKING:
     from analyzer.analysis import DataNote
@@ -110,6 +111,7 @@ class Journal:
         at = snapshot.at_ns
         self._notes("data", snapshot.data_notes, at)
         self._notes("key", snapshot.key_suggestions, at)
+        self._leaves_out(snapshot)
         if snapshot.overflow > self._overflow:
             given_up = snapshot.overflow - self._overflow
             said = f"{given_up:,} instances were given up for want of memory"
@@ -128,6 +130,13 @@ class Journal:
             self._known[key] = note.message
         for key in gone:
             self.note("note", about, f"no longer: {key[1]}: {self._known.pop(key)}", at_ns)
+
+    def _leaves_out(self, snapshot: Snapshot) -> None:
+        """What a server of another version does not say; told once."""
+        unsaid = among(snapshot.unsaid)
+        if unsaid and self._known.get(("unsaid",)) != unsaid:
+            self.note("warning", "source", f"this server does not say: {unsaid}", snapshot.at_ns)
+        self._known[("unsaid",)] = unsaid
 
     def _deliveries(self, snapshot: Snapshot) -> None:
         """Alerts that could not be told."""

@@ -17,7 +17,7 @@ from analyzer.alerts.outbox import Outbox
 from analyzer.alerts.silences import Silence
 from analyzer.monitor.api import routes
 from analyzer.monitor.monitor import Monitor, Settings
-from analyzer.monitor.transfer import FORMAT, Packed, Unusable, chosen, decoded, encoded, table
+from analyzer.monitor.transfer import FORMAT, Packed, Unusable, chosen, decoded, encoded
 from collectors.receivers.http_server import HttpServer, Listen
 from collectors.receivers.web import Access, Answer, Call, Web
 from collectors.store.store import Store
@@ -72,7 +72,7 @@ def test_what_the_server_sees_arrives_whole(server: Server) -> None:
         there = of_look(look, server.outbox)
         for name in ("instances", "services", "service_edges"):
             assert getattr(snapshot, name).equals(getattr(there, name)), name
-        plain = {"instances": 0, "services": 0, "service_edges": 0}
+        plain: dict[str, Any] = {"instances": 0, "services": 0, "service_edges": 0}
         assert replace(snapshot, **plain) == replace(there, **plain)
         assert snapshot.silences == (SILENCE,)
         assert snapshot.findings
@@ -199,7 +199,7 @@ def test_what_is_no_address_is_refused_at_once(url: str) -> None:
 def test_a_damaged_message_is_refused(server: Server) -> None:
     """Cut anywhere, it raises Unusable and nothing else."""
     whole = encoded(server.monitor.look(), server.outbox, "s")
-    assert decoded(whole).session == "s"
+    assert decoded(whole).message.session == "s"
     for cut in range(0, len(whole) - 1, 997):
         with pytest.raises(Unusable):
             decoded(whole[:cut])
@@ -228,8 +228,8 @@ def test_a_hundred_thousand_instances_pass_in_less_than_a_second(server: Server)
     begin = time.thread_time()
     body = Packed(server.outbox).of(replace(look, analysis=analysis), "zstd")
     made = time.thread_time()
-    message = decoded(zstandard.decompress(body))
-    assert table(message, "instances").equals(many)
-    assert len(message.findings) == 10_000
+    read = decoded(zstandard.decompress(body))
+    assert read.frames["instances"].equals(many)
+    assert len(read.message.findings) == 10_000
     assert made - begin < 1
     assert time.thread_time() - made < 1

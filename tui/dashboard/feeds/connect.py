@@ -15,7 +15,7 @@ from tui.dashboard.feeds.threaded import FeedError, Threaded
 if TYPE_CHECKING:
     import urllib3
 
-    from analyzer.monitor.transfer import Message
+    from analyzer.monitor.transfer import Read
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0  # a look of a million instances takes its time
@@ -102,22 +102,22 @@ class ConnectFeed(Threaded):
         from analyzer.monitor.transfer import Unusable, decoded
 
         try:
-            message = decoded(body)
-            self._generation += 1
-            snapshot = _snapshot(message, self._generation)
+            read = decoded(body)
         except Unusable as error:
             raise FeedError(f"{self._url}: {error}") from error
+        self._generation += 1
+        message = read.message
         self._looked = time.monotonic()
         self._session, self._seen = message.session, message.generation
         self._fresh.seen(message.spans, message.latest_ns, message.at_ns)
         phase, said = self._fresh.phase(message.at_ns)
         self.show(
-            snapshot,
+            snapshot_of(read, self._generation),
             phase=phase,
             message=said,
             progress=None,
-            spans_per_s=message.spans_per_s,
-            lag_s=message.lag_s,
+            spans_per_s=None if "spans_per_s" in read.unsaid else message.spans_per_s,
+            lag_s=None if "lag_s" in read.unsaid else message.lag_s,
             dropped=message.lost,
             memory_bytes=message.memory_bytes,
         )
@@ -179,25 +179,21 @@ def checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def _snapshot(message: Message, generation: int) -> Snapshot:
-    from analyzer.monitor.transfer import table
+SAME = ("workflows", "findings", "hotspots", "data_notes", "key_suggestions", "conformance",
+        "alerts", "silences", "deliveries", "overflow")  # fmt: skip
 
+
+def snapshot_of(read: Read, generation: int) -> Snapshot:
+    """What the screens are shown of a message."""
+    message = read.message
+    fields: dict[str, Any] = {name: getattr(message, name) for name in SAME}
     return Snapshot(
         generation=generation,
         at_ns=message.at_ns,
         as_of_ns=message.as_of_ns,
-        instances=table(message, "instances"),
-        services=table(message, "services"),
-        service_edges=table(message, "service_edges"),
-        workflows=message.workflows,
-        findings=message.findings,
-        hotspots=message.hotspots,
-        data_notes=message.data_notes,
-        alerts=message.alerts,
-        silences=message.silences,
-        deliveries=message.deliveries,
         finished={(workflow, state): count for workflow, state, count in message.finished},
-        overflow=message.overflow,
+        unsaid=read.unsaid,
+        **(fields | read.frames),
     )
 
 

@@ -89,17 +89,21 @@ def frame_of(snapshot: Snapshot) -> pl.DataFrame:
         "silence": pl.String,
     }  # fmt: skip
     told = latest(snapshot.deliveries)
-    rows = [_row(alert, told.get(alert.incident.key, {})) for alert in snapshot.alerts]
+    if "deliveries" in snapshot.unsaid:
+        rows = [_row(alert, None) for alert in snapshot.alerts]
+    else:
+        rows = [_row(alert, told.get(alert.incident.key, {})) for alert in snapshot.alerts]
     return frame_of_rows(rows, types)
 
 
-def _row(alert: Alert, told: Mapping[str, Outcome]) -> tuple[Any, ...]:
+def _row(alert: Alert, told: Mapping[str, Outcome] | None) -> tuple[Any, ...]:
     one = alert.incident
-    targets = sorted(told)
+    targets = None if told is None else sorted(told)
+    outcomes = [told[name].outcome for name in targets or ()] if told else []
     return (
         one.key, phase_of(alert), one.severity.value, one.kind, one.cause, one.workflow,
         one.service, one.step, one.owner, one.instances, one.since_ns, alert.first_ns,
-        targets, [told[name].outcome for name in targets], one.summary, alert.silence,
+        targets, outcomes, one.summary, alert.silence,
     )  # fmt: skip
 
 
@@ -125,7 +129,9 @@ class _Cells:
         rows = frame.select("targets", "outcomes").iter_rows()
         return [self._told(targets, outcomes) for targets, outcomes in rows]
 
-    def _told(self, targets: list[str], outcomes: list[str]) -> Cell:
+    def _told(self, targets: list[str] | None, outcomes: list[str]) -> Cell:
+        if targets is None:
+            return "?", "dim"
         if not targets:
             return "nobody", "dim"
         known = [OUTCOMES.get(one, (("?", "?"), "dim")) for one in outcomes]
@@ -233,6 +239,7 @@ class Alerts(DrillPage):
     TITLE = "Alerts"
     KEY = "key"
     NOUN = "alerts"
+    PARTS = ("alerts", "silences", "deliveries")
     HELP = "Alerts and what was told. Enter shows the deliveries; x copies what silences one."
     HINT = (
         "An alert would be here while a fault lasts.\n"

@@ -39,6 +39,7 @@ class Page(Vertical):
     """A tab's content. Everything here runs on the event loop: long work goes into a worker."""
 
     TITLE: ClassVar[str] = ""
+    PARTS: ClassVar[tuple[str, ...]] = ()  # of the snapshot; the first one foremost
     WIDGETS: ClassVar[tuple[type[Widget], ...]] = ()  # with keys of their own, beside `Rows`
     drawing: Style = DEFAULT  # glyphs; set by the app before the page is composed
     snapshot: Snapshot | None = None  # what is shown: export and copy are of this one

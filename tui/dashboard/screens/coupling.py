@@ -134,6 +134,7 @@ class Coupling(DrillPage):
     TITLE = "Coupling"
     KEY = "key"
     NOUN = "hotspots"
+    PARTS = ("hotspots", "service_edges")
     HELP = (
         "Which service starts work in which (row starts, column does), and hotspots by score. "
         "tab changes between them, v what the shades mean; enter opens."

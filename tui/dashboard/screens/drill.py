@@ -246,7 +246,11 @@ class DrillPage(TablePage):
         self._build_soon()
 
     def _nothing(self, done: Arranged) -> str:
-        return super()._nothing(done) if done.total else f"No {self.NOUN}.\n\n{self.HINT}"
+        if done.total:
+            return super()._nothing(done)
+        if self.snapshot is not None and set(self.PARTS[:1]) & set(self.snapshot.unsaid):
+            return "This server does not say.\n\nIt is of another version; docs/live.md, API."
+        return f"No {self.NOUN}.\n\n{self.HINT}"
 
     # -- the protocol --------------------------------------------------------------------------
 

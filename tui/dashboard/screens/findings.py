@@ -145,6 +145,7 @@ class Findings(DrillPage):
     TITLE = "Findings"
     KEY = "key"
     NOUN = "causes"
+    PARTS = ("findings",)
     HELP = "What is wrong, grouped by cause. Enter tells why; enter there opens an instance."
     HINT = "Nothing wrong was found.\nWhat is stuck, lost, failed or badly coupled would be here."
     BINDINGS: ClassVar[list[BindingType]] = [

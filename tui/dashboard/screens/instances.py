@@ -149,6 +149,7 @@ class Instances(TablePage):
     TITLE = "Instances"
     KEY = "id"
     NOUN = "instances"
+    PARTS = ("instances", "findings", "finished")
     HELP = "Every workflow instance. Enter opens one: its steps, its waiting, its causes."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "group", "Group", id="group"),

@@ -39,6 +39,7 @@ class Log(TablePage):
     TITLE = "Log"
     KEY = "key"
     NOUN = "entries"
+    PARTS = ("data_notes", "key_suggestions", "deliveries")
     HELP = "What the tool itself says: its source, the data's quality, what was lost. f follows."
     BINDINGS: ClassVar = []
 

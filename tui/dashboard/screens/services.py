@@ -50,6 +50,7 @@ class Services(DrillPage):
     TITLE = "Services"
     KEY = "name"
     NOUN = "services"
+    PARTS = ("services", "service_edges")
     HELP = (
         "Every service. Enter draws its neighbours, again enter walks on, esc walks back. "
         "CA: services that depend on it, CE: services it depends on, I = CE / (CA + CE)."

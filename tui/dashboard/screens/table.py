@@ -18,6 +18,7 @@ from tui.dashboard.filter import FilterBar, FilterInput
 from tui.dashboard.rows import Column, Rows, View, arrange, ordered
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.theme import Part
+from tui.dashboard.unsaid import among
 
 if TYPE_CHECKING:
     import polars as pl
@@ -249,6 +250,9 @@ class TablePage(Page):
             arrow = self.drawing.pick(("↓", "v") if self.rows.descending else ("↑", "^"))
             parts.append(f" · sort {title.lower()} {arrow}")
         parts += self.said()
+        unsaid = among(self.snapshot.unsaid, self.PARTS) if self.snapshot else ""
+        if unsaid:
+            parts.append((f" · this server does not say: {unsaid}", "warning"))
         if self.following:
             parts.append(" · follow")
         self.bar.tell(*parts)

@@ -229,6 +229,7 @@ class Workflows(DrillPage):
     TITLE = "Workflows"
     KEY = "workflow"
     NOUN = "workflows"
+    PARTS = ("workflows", "conformance", "finished")
     HELP = "Every type of workflow. Enter shows its steps; enter there, or i, its instances."
     HINT = "A workflow is named after the first step of its instances.\nThere has been none."
     BINDINGS: ClassVar[list[BindingType]] = [
