@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,6 +32,8 @@ def derive(columns: Columns, table: AttributeTable, kind: pl.Series) -> Columns:
     out.update(_destination(columns, kind, messaging))
     out.update(_operation({**columns, **out}, kind, messaging))
     out.update(_message(columns | out, kind))
+    out.update(_disposition(columns | out))
+    out.update(_event_type(out))
     out.update(_framework(columns | out, table))
     out.update(_cloudevents(columns))
     out.update(_deliver_at(columns))
@@ -126,11 +129,11 @@ def _destination(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Co
     tagged = [map_words(item, lambda text: text or None) for item in rabbit if item is not None]
     if rabbit[0] is not None or rabbit[1] is not None:
         tagged.append(columns.get("routing_key"))  # type: ignore[arg-type]
-    async_kind = pl.Series(_asynchronous(kind))
+    speaks = pl.Series(_asynchronous(kind) | messaging)
     named = None
-    if async_kind.any():
+    if speaks.any():
         named = map_words(columns["name"], _destination_in_name)
-        named = named.set(~async_kind, None)
+        named = named.set(~speaks, None)
     merged = _coalesce(given, *tagged, named)
     return {} if merged is None else {"destination": merged}
 
@@ -141,13 +144,18 @@ def _asynchronous(kind: pl.Series) -> np.ndarray:
     return found
 
 
+_PULSAR_PARTITION = re.compile(r"^((?:non-)?persistent://.*)-partition-\d+$")
+
+
 def _queue_name(text: str) -> str | None:
-    """The queue of an SQS url, the topic of an SNS arn; other names as they are."""
+    """The queue of an SQS url, the topic of an SNS arn or of a Pulsar partition; other names as
+    they are."""
     if text.startswith(("https://sqs.", "http://sqs.")) or ".queue.core." in text:
         return text.rstrip("/").rpartition("/")[2]
     if text.startswith("arn:"):
         return text.rpartition(":")[2]
-    return text or None
+    partition = _PULSAR_PARTITION.match(text)
+    return partition[1] if partition else text or None
 
 
 def _destination_in_name(name: str) -> str | None:
@@ -155,9 +163,11 @@ def _destination_in_name(name: str) -> str | None:
     words = name.split(" ")
     if len(words) != 2:
         return None
-    if words[1].lower() in semconv.OPERATION_WORDS:
-        return words[0] or None
-    return words[1] or None if words[0].lower() in semconv.OPERATION_WORDS else None
+    last = words[1].lower() in semconv.OPERATION_WORDS
+    place = words[0] if last else words[1]
+    if not place or place.lower() in semconv.NO_DESTINATIONS:
+        return None
+    return place if last or words[0].lower() in semconv.OPERATION_WORDS else None
 
 
 _ALLOWED = {
@@ -241,8 +251,51 @@ def _operation_in_name(name: str) -> str | None:
     first, _, rest = lower.partition(" ")
     last = lower.rpartition(" ")[2]
     if not rest:
-        return None
+        return _operation_in_path(name) if "/" in name else None
     return semconv.OPERATION_WORDS.get(last) or semconv.OPERATION_WORDS.get(first)
+
+
+def _operation_in_path(name: str) -> str | None:
+    found = (said for path, said in semconv.PATH_OPERATIONS if re.match(path, name))
+    return next(found, None)
+
+
+def _disposition(columns: Columns) -> Columns:
+    """How a message was settled: as it was written, else as the operation or the span is called."""
+    given = columns.get("disposition")
+    operation = columns.get("operation")
+    settled = None
+    if operation is not None and (operation == "settle").any():
+        names = [_words(columns, name) for name in ("_op_name", "_op_type", "_op_old", "name")]
+        settled = _coalesce(*(map_words(n, _ending) for n in names if n is not None))
+        assert settled is not None  # every span has a name
+        settled = settled.set((operation != "settle").fill_null(True), None)
+    merged = _coalesce(None if given is None else map_words(given, _known_ending), settled)
+    return {} if merged is None else {"disposition": merged}
+
+
+def _known_ending(text: str) -> str | None:
+    return semconv.DISPOSITIONS.get(text.lower(), text) or None
+
+
+def _ending(name: str) -> str | None:
+    """ "abandon" of `ServiceBusReceiver.Abandon`, `basic.nack` and `orders nack`."""
+    return semconv.DISPOSITIONS.get(re.split(r"[ .]", name.lower())[-1])
+
+
+def _event_type(out: Columns) -> Columns:
+    """The type of the message, .NET's and MassTransit's lists of types cut to the first."""
+    if "event_type" not in out:
+        return {}
+    return {"event_type": map_words(out["event_type"].cast(schema.WORD), _short_type)}
+
+
+def _short_type(text: str) -> str | None:
+    first = re.split(r"[;,]", text, maxsplit=1)[0].strip()
+    if first.startswith("urn:message:"):
+        return first.rpartition(":")[2] or None
+    # an assembly after the comma: a .NET type, whose namespace says nothing about the message
+    return (first.rpartition(".")[2] if len(first) < len(text.strip()) else first) or None
 
 
 def _message(columns: Columns, kind: pl.Series) -> Columns:

@@ -33,6 +33,7 @@ SPAN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         "messaging.url",
         "celery.queue",
         "celery.routing_key",
+        "bullmq.queue.name",
     ),
     "message_id": (
         "messaging.message.id",
@@ -99,8 +100,22 @@ SPAN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         "nservicebus.delayed_retries",
         "celery.retries",
     ),
-    "disposition": ("messaging.servicebus.disposition_status",),
-    "event_type": ("cloudevents.event_type",),
+    "disposition": (
+        "messaging.servicebus.disposition_status",
+        "messaging.gcp_pubsub.result",
+        "nservicebus.recoverability_action",
+    ),
+    "event_type": (  # of the message or the job: one queue carries several
+        "cloudevents.event_type",
+        "celery.task_name",
+        "messaging.sidekiq.job_class",
+        "oban.job.worker",
+        "bullmq.job.name",
+        "messaging.message.job_name",  # Laravel
+        "nservicebus.enclosed_message_types",
+        "messaging.masstransit.message_types",
+        "messaging.message_type",  # Wolverine
+    ),
     "event_subject": ("cloudevents.event_subject",),
     "framework_instance": (
         "nservicebus.saga.saga_id",
@@ -195,6 +210,7 @@ MESSAGING_PREFIXES: Final[tuple[str, ...]] = (
     "celery.",
     "nservicebus.",
     "wolverine.",
+    "bullmq.",
     "aws.sqs.",
     "aws.sns.",
 )
@@ -211,6 +227,7 @@ SYSTEM_PREFIXES: Final[Mapping[str, str]] = {
     "messaging.rocketmq.": "rocketmq",
     "jms.": "jms",
     "celery.": "celery",
+    "bullmq.": "bullmq",
     "aws.sqs.": "aws_sqs",
     "aws.sns.": "aws.sns",
 }
@@ -261,6 +278,27 @@ OPERATIONS: Final[Mapping[str, str]] = {
     "defer": "settle",
 }
 
+# What emitters write as the end of a message -> that of Service Bus; the last word of a name too.
+DISPOSITIONS: Final[Mapping[str, str]] = {
+    "complete": "complete",
+    "ack": "complete",
+    "abandon": "abandon",
+    "nack": "abandon",
+    "reject": "abandon",
+    "immediate_retry": "abandon",
+    "dead_letter": "dead_letter",
+    "deadletter": "dead_letter",
+    "dead-letter": "dead_letter",
+    "move_to_error": "dead_letter",
+    "defer": "defer",
+    "delayed_retry": "defer",
+}
+
+# Words that stand in a name where a destination would: "process message", "publish event".
+NO_DESTINATIONS: Final[frozenset[str]] = frozenset(
+    ("message", "messages", "msg", "event", "command", "batch", "job", "task")
+)
+
 # Span names that say it whole; a poll loop's name says receive though its kind is CONSUMER.
 OPERATION_NAMES: Final[Mapping[str, str]] = {
     "poll": "receive",
@@ -272,7 +310,17 @@ OPERATION_NAMES: Final[Mapping[str, str]] = {
     "kafka.produce": "send",
     "kafka.send": "send",
     "kafka.process": "process",
+    "basic.ack": "settle",
+    "basic.nack": "settle",
+    "basic.reject": "settle",
 }
+
+# Dapr calls its sidecar over HTTP or gRPC; the sidecar's spans are clients on both sides.
+PATH_OPERATIONS: Final[tuple[tuple[str, str], ...]] = (
+    (r"^/v[0-9.a-z]+/publish(/|$)", "send"),
+    (r"^/dapr\.proto\.runtime\.v1\.Dapr/(Bulk)?PublishEvent", "send"),
+    (r"^pubsub/", "process"),
+)
 
 # Words at the beginning or the end of a span name: "<operation> <destination>" since semantic
 # conventions v1.26, "<destination> <operation>" before.

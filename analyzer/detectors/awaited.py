@@ -25,7 +25,7 @@ def awaited(context: Context, absences: pl.DataFrame, undo: frozenset[int]) -> D
     )
     if frame.is_empty():
         return nothing()
-    frame = _held_up(_first_missing(frame))
+    frame = _with_failed_before(context, _held_up(_first_missing(frame)))
     verdict = pl.col("verdict")
     undoes = pl.col("b").is_in(sorted(undo)) & verdict.is_in(["stuck", "missing", "left-out"])
     dark = pl.col("dark") & verdict.is_in(["stuck", "late", "unknown"])
@@ -100,20 +100,36 @@ def _held_up(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:
-    """Of the steps that one instance misses for good keep the one that was due first; column
-    `others` lists the labels of the rest."""
-    gone = pl.col("verdict").is_in(["missing", "left-out"])
+    """Of the steps that one instance misses for good, and of those that never came where a step
+    was broken off, keep the one that was due first; `others` lists the labels of the rest."""
+    broken_off = (pl.col("verdict") == "stuck") & pl.col("truncated") & ~pl.col("message")
+    # what is missing for good is told once an instance, what was broken off once a step
+    place = pl.when(broken_off).then(pl.col("step").cast(pl.Int64)).otherwise(-1)
+    gone = pl.col("verdict").is_in(["missing", "left-out"]) | broken_off
     due = (pl.col("start") + pl.col("p50_ns")).alias("due")
     missing = (
         frame.filter(gone)
-        .with_columns(due)
-        .sort("instance", "due", "step", "b")
-        .with_columns(others=pl.col("b").over("instance", mapping_strategy="join"))
-        .unique("instance", keep="first", maintain_order=True)
-        .drop("due")
+        .with_columns(due, place.alias("place"))
+        .sort("instance", "place", "due", "step", "b")
+        .with_columns(others=pl.col("b").over("instance", "place", mapping_strategy="join"))
+        .unique(["instance", "place"], keep="first", maintain_order=True)
+        .drop("due", "place")
     )
     rest = frame.filter(~gone).with_columns(others=pl.lit(None, dtype=pl.List(pl.Int64)))
     return pl.concat([rest, missing]).sort("instance", "since_ns", "step", "b")
+
+
+def _with_failed_before(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
+    """Add failed_before: of a step that was broken off the last step it led to, where that failed;
+    -1 for none."""
+    found = np.full(len(frame), -1, dtype=np.int64)
+    table = context.table
+    inside = (~frame["message"] & frame["truncated"]).to_numpy()
+    for at, step in zip(np.flatnonzero(inside).tolist(), frame["step"].filter(inside), strict=True):
+        led_to = context.targets_of(step)
+        if len(led_to) and table.error[led_to.max()]:
+            found[at] = int(led_to.max())
+    return frame.with_columns(failed_before=pl.Series(found))
 
 
 def _also(context: Context, row: Row) -> str:
@@ -181,6 +197,8 @@ def _cause(context: Context) -> pl.Expr:
         .then(pl.lit("insufficient-history"))
         .when(pl.col("verdict") == "left-out")
         .then(pl.lit("left-out"))
+        .when(pl.col("failed_before") >= 0)
+        .then(pl.lit("handler-error"))
         .when(~pl.col("message") & pl.col("truncated"))
         .then(pl.lit("ended-early"))
         .otherwise(pl.lit("unknown"))
@@ -196,7 +214,7 @@ def _explain(context: Context, row: Row, n: int) -> Words:
         "late": f"{after} is late: {age} after {before}; {usual}",
         "stuck": _stalled_text(context, row, n, before, after)
         if row["stalled"]
-        else f"{after} never came: {age} after {before}; {usual}",
+        else f"{after} never came{_also(context, row)}: {age} after {before}; {usual}",
         "missing-step": _missing_text(context, row, before, after, usual),
         "incomplete-compensation": f"{after} should undo and did not come after {before}; {usual}",
         "unconsumed-message": f"{plural(n, 'message')} of {before} not known to be used by {after}",

@@ -10,6 +10,7 @@ import polars as pl
 from analyzer.codes import of_words
 from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
+from analyzer.detectors.endings import ended
 from analyzer.detectors.origins import error_of, origins
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural
@@ -29,11 +30,10 @@ def dead_lettered(context: Context) -> Detection:
     Wolverine's own events of loss."""
     table, spans = context.table, context.spans
     named = of_words(spans["destination"], lambda places: places.str.contains(DEAD_LETTER))
-    disposed = of_words(spans["disposition"], lambda ends: ends == "dead_letter")
-    told = _wolverine(context)
+    told = _wolverine(context)[table.row] | ended(context, "dead_letter")
     # where the broker moves the message itself, only the reader of the queue is seen
     messaging = np.isin(table.role, (Role.SEND, Role.PROCESS, Role.RECEIVE))
-    steps = np.flatnonzero((named[table.row] & messaging) | (disposed | told)[table.row])
+    steps = np.flatnonzero((named[table.row] & messaging) | told)
     if not len(steps):
         return nothing()
     source = np.full(len(table), -1, dtype=np.int64)
@@ -73,7 +73,7 @@ def _wolverine(context: Context) -> np.ndarray:
 def _explain(context: Context, row: Row, n: int) -> Words:
     table = context.table
     text = f"{plural(n, 'message')} went to a dead-letter queue: {name_of(context, row['label'])}"
-    why = [_how_known(context, int(table.row[row["step"]]))]
+    why = [_how_known(context, int(row["step"]))]
     evidence = span_evidence(context, row["step"], "dead-lettered")
     before, owner = int(row["from_step"]), None
     failures = _failures(context, before, int(row["step"]))
@@ -93,9 +93,9 @@ def _explain(context: Context, row: Row, n: int) -> Words:
     return Words(text, (cause,), evidence, service=owner)
 
 
-def _how_known(context: Context, row: int) -> str:
-    place = context.spans["destination"][row]
-    if context.spans["disposition"][row] == "dead_letter":
+def _how_known(context: Context, step: int) -> str:
+    place = context.spans["destination"][int(context.table.row[step])]
+    if ended(context, "dead_letter")[step]:
         return "the consumer settled the message as dead letter"
     if place is not None and re.search(DEAD_LETTER, str(place)):
         return f"{place} is a dead-letter queue by its name"

@@ -8,6 +8,7 @@ import polars as pl
 from analyzer.codes import combine, ints
 from analyzer.context import Context
 from analyzer.detection import Detection, Row, Words, nothing, span_evidence, verdicts
+from analyzer.detectors.endings import GIVEN_BACK, ended
 from analyzer.detectors.words import name_of
 from analyzer.duration import plural, spell
 from analyzer.finding import Cause, Severity
@@ -34,7 +35,7 @@ def _deliveries(context: Context) -> pl.DataFrame:
             "consumer": spans["consumer_group"][table.row[target]],
             "start": table.start[target],
             "end": table.end[target],
-            "error": table.error[target],
+            "error": (table.error | ended(context, *GIVEN_BACK))[target],
         }
     ).sort("origin", "label", "start", "step")
 

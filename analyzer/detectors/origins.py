@@ -74,7 +74,8 @@ def ended_calls(context: Context, origin: Ints, instance: Ints) -> EndedCalls:
 
 
 def _is_call(context: Context, rows: Ints) -> Flags:
-    return np.asarray((context.kind[rows] == Kind.CLIENT) & (context.role[rows] != Role.SEND))
+    messaging = np.isin(context.role[rows], (Role.SEND, Role.PROCESS, Role.RECEIVE))
+    return np.asarray((context.kind[rows] == Kind.CLIENT) & ~messaging)
 
 
 def _died(context: Context, instance: Ints, callee: pl.Series) -> Flags:

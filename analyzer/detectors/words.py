@@ -6,6 +6,7 @@ import numpy as np
 
 from analyzer.context import Context
 from analyzer.detection import Row
+from analyzer.detectors.origins import error_of
 from analyzer.duration import plural, spell, verb
 from analyzer.finding import Cause
 
@@ -72,6 +73,11 @@ def _weigh(context: Context, row: Row) -> list[Cause]:
         text = "the rest of the flow went on without it, and no other outcome was seen instead"
         doubt = "it may be optional: a declared expectation would say"
         causes.append(Cause("left-out", 0.6, (text,), (doubt,)))
+    elif row["failed_before"] >= 0:
+        failed = int(row["failed_before"])
+        error = error_of(context, int(context.table.row[failed]))
+        text = f"{name_of(context, int(context.table.label[failed]))} failed before it"
+        causes.append(Cause("handler-error", 0.8, (f"{text}: {error}" if error else text,), ()))
     elif not row["message"] and row["truncated"]:
         text = "nothing of what usually follows came; no other outcome was seen instead"
         window = ("the cases lie together in time: a fault window",) if row["clustered"] else ()

@@ -164,13 +164,36 @@ def absences(table: StepTable, services: Ints, transitions: pl.DataFrame) -> pl.
     concerned[step] = True
     edges = np.flatnonzero(concerned[table.source])
     by_service = pl.DataFrame(
-        {"step": table.source[edges], "service": services[table.label[table.target[edges]]]}
+        {
+            "step": table.source[edges],
+            "service": services[table.label[table.target[edges]]],
+            "c": table.label[table.target[edges]],
+        }
     )
-    taken = missing.filter("message").join(by_service, on=["step", "service"], how="semi")
+    taken = missing.filter("message").join(by_service, on=["step", "service"])
+    taken = taken.join(_both_come(table, taken), on=["a", "b", "c"], how="anti")
     missing = missing.join(taken.select("step", "b"), on=["step", "b"], how="anti")
     repeated = _repetitions(table, missing)
     missing = missing.join(repeated, on=["step", "b"], how="anti")
     return _usual_in_context(table, missing).sort("instance", "step", "b")
+
+
+def _both_come(table: StepTable, taken: pl.DataFrame) -> pl.DataFrame:
+    """Of the triples a, b, c of `taken` (b is absent, the same service took the message in c)
+    those where b usually comes beside c: of two handlers one does not stand for the other."""
+    triples = taken.select("a", "b", "c").unique()
+    if triples.is_empty():
+        return triples
+    labels = np.zeros(int(table.label.max(initial=0)) + 1, dtype=np.bool_)
+    labels[ints(triples["a"])] = True
+    edges = np.flatnonzero(labels[table.label[table.source]])
+    source, target = table.source[edges], table.target[edges]
+    came = {"step": source, "a": table.label[source], "c": table.label[target]}
+    steps = pl.DataFrame(came).unique().join(triples, on=["a", "c"])
+    beside = pl.DataFrame({"step": source, "b": table.label[target], "beside": True}).unique()
+    share = pl.col("beside").fill_null(False).mean()
+    shares = steps.join(beside, on=["step", "b"], how="left").group_by("a", "b", "c").agg(share)
+    return shares.filter(pl.col("beside") >= MIN_SHARE).select("a", "b", "c")
 
 
 def _lacking(table: StepTable, a: Ints, b: Ints) -> tuple[Ints, Ints]:

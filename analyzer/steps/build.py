@@ -34,8 +34,11 @@ def step_rows(spans: pl.DataFrame, index: SpanIndex, role: Ints, stitching: Stit
     wrapped = twin & same_place & np.isin(role, (Role.SEND, Role.PROCESS)) & ~targets
     is_step &= ~wrapped
     is_step &= ~_empty_twins(spans, index, role, stitching.messages)
+    is_step &= ~_below_a_listener(spans, index, role, stitching.messages)
     is_step &= ~_batch_sends(index, role)
-    is_step &= ~_transports(index, role, stitching)
+    transports = _transports(index, role, stitching)
+    is_step &= ~transports
+    is_step &= ~_invocations(spans, index, stitching, transports, is_step)
     return np.asarray(is_step | (boundary & _stranded(index, stitching, is_step)))
 
 
@@ -48,7 +51,26 @@ def _stranded(index: SpanIndex, stitching: Stitching, is_step: Flags) -> Flags:
     serves[messages.target[has[component[messages.source]]]] = True
     torn_off = np.flatnonzero((index.parent >= 0) & (stitching.parent < 0))
     serves[index.parent[torn_off[has[component[torn_off]]]]] = True
+    around = index.parent[serves & (index.parent >= 0)]
+    while len(around):  # what a carrier runs in serves as well
+        serves[around] = True
+        around = index.parent[around]
+        around = np.unique(around[(around >= 0) & ~serves[around]])
     return ~has[component] & ~serves
+
+
+def _invocations(
+    spans: pl.DataFrame, index: SpanIndex, stitching: Stitching, transports: Flags, is_step: Flags
+) -> Flags:
+    """Spans around a carrier that do nothing else: the invocation of a function that was handed
+    a batch. One that failed says something of its own."""
+    count = int(stitching.component.max(initial=0)) + 1
+    steps = np.bincount(stitching.component[is_step], minlength=count)
+    carrier = np.flatnonzero(transports & (index.parent >= 0))
+    around = np.zeros(len(is_step), dtype=np.bool_)
+    around[index.parent[carrier]] = True
+    alone = steps[stitching.component] == 1
+    return np.asarray(around & is_step & alone & flags(spans["status"] != Status.ERROR))
 
 
 def _batch_sends(index: SpanIndex, role: Ints) -> Flags:
@@ -109,6 +131,34 @@ def _empty_twins(spans: pl.DataFrame, index: SpanIndex, role: Ints, messages: Ev
     return empty
 
 
+def _below_a_listener(
+    spans: pl.DataFrame, index: SpanIndex, role: Ints, messages: Evidence
+) -> Flags:
+    """Consumer spans of the broker's client under which a framework's listener took the same
+    message: the Java agent writes both, with the exchange on the one and the queue on the other.
+
+    Of the library (scope) that took the message first those spans go that did no work, and that
+    a span of another library of the same service followed.
+    """
+    below = np.zeros(len(role), dtype=np.bool_)
+    origin = index.parent.copy()
+    origin[messages.target] = messages.source
+    named = (role == Role.PROCESS) & (origin >= 0) & flags(spans["scope"].is_not_null())
+    consumer = np.flatnonzero(named & flags(spans["scope"] != ""))
+    service, scope = (ints(spans[name])[consumer] for name in ("service", "scope"))
+    group, _ = combine(origin[consumer], service)
+    first = np.full(int(group.max(initial=-1)) + 1, len(role), dtype=np.int64)
+    np.minimum.at(first, group, consumer)  # spans are sorted by start
+    last = np.full(len(first), -1, dtype=np.int64)
+    lower = scope == ints(spans["scope"])[first[group]]
+    np.maximum.at(last, group[~lower], consumer[~lower])
+    busy = np.zeros(len(role), dtype=np.bool_)
+    busy[index.parent[index.parent >= 0]] = True
+    idle = ~busy[consumer] & flags(spans["status"] != Status.ERROR)[consumer]
+    below[consumer[lower & idle & (last[group] > consumer)]] = True
+    return below
+
+
 def build_steps(
     spans: pl.DataFrame,
     index: SpanIndex,
@@ -139,7 +189,7 @@ def build_steps(
         label=label[row],
         start=start[row],
         end=end[row],
-        error=_step_errors(spans, index, role)[row],
+        error=_step_errors(spans, index, role, is_step)[row],
         shared=shared,
         source=source,
         target=target,
@@ -155,14 +205,16 @@ def build_steps(
     return _with_waits(with_key_edges(table, spans, index))
 
 
-def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Flags:
-    """Error status of each span; of a receive also that of the handler directly below it."""
+def _step_errors(spans: pl.DataFrame, index: SpanIndex, role: Ints, is_step: Flags) -> Flags:
+    """Error status of each span; of a consumer also that of the handler directly below it: any
+    span below a receive, a consumer span of its own below a consumer."""
     failed = flags(spans["status"] == Status.ERROR)
     service = ints(spans["service"])
-    handler = np.flatnonzero(failed & (role == Role.INSIDE) & (index.parent >= 0))
+    handler = np.flatnonzero(failed & ~is_step & (index.parent >= 0))
     above = index.parent[handler]
-    here = (role[above] == Role.RECEIVE) & (service[above] == service[handler])
-    failed[above[here]] = True
+    here = (role[above] == Role.RECEIVE) & (role[handler] == Role.INSIDE)
+    here |= (role[above] == Role.PROCESS) & (role[handler] == Role.PROCESS)
+    failed[above[here & (service[above] == service[handler])]] = True
     return failed
 
 

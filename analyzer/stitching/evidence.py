@@ -78,7 +78,7 @@ def _join(parts: list[Evidence]) -> Evidence:
 
 def message_evidence(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Evidence:
     """Pairs (producer, consumer) by link, causal id, message id and offset."""
-    links = by_link(index, role)
+    links = by_link(spans, index, role)
     by_id = _unless_known(index, role, links, by_message_id(spans, role), by_offset(spans, role))
     causal = by_causal_id(spans, role)
     return _join([links, *by_id, causal.where(~_caused(index, role, links, *by_id)[causal.target])])
@@ -105,11 +105,11 @@ def _unless_known(
     return [evidence.where(~known[evidence.target]) for evidence in weaker]
 
 
-def by_link(index: SpanIndex, role: Ints) -> Evidence:
+def by_link(spans: pl.DataFrame, index: SpanIndex, role: Ints) -> Evidence:
     """Links that carry a message, or with which a new trace goes on where another stopped.
 
     An ambient context that was linked by chance is neither: a link from inside a trace to a
-    span that sends nothing.
+    span that sends nothing. What settles a message inside a trace took none.
     """
     source, target = index.link_source, index.link_target
     found = target >= 0
@@ -118,7 +118,8 @@ def by_link(index: SpanIndex, role: Ints) -> Evidence:
     consumes = (role[source] == Role.PROCESS) | (role[source] == Role.RECEIVE)
     continues = (index.parent[source] < 0) & ~index.missing_parent[source]
     sends = role[source] == Role.SEND  # a batch send that links the messages it created
-    keep = (message | consumes | continues) & (source != target) & ~(sends & ~continues)
+    settles = flags(spans["operation"] == "settle")[source] & ~continues
+    keep = (message | consumes | continues) & (source != target) & ~(sends & ~continues) & ~settles
     return _pairs(target[keep], source[keep], Tier.LINK)
 
 

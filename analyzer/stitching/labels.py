@@ -8,7 +8,10 @@ from analyzer.codes import Ints, combine, ints
 
 MAX_LABELS = 10_000  # aggregation keys; what is rarer becomes OTHER
 OTHER = "__other__"
-_NAMING = ("service", "name", "operation", "destination", "http_method", "http_route", "rpc_method")
+_NAMING = (
+    *("service", "name", "operation", "destination", "event_type"),
+    *("http_method", "http_route", "rpc_method"),
+)
 _VERBS = {"send": "publish", "create": "publish", "process": "process", "receive": "receive"}
 
 
@@ -40,11 +43,17 @@ def normalise(names: pl.Expr) -> pl.Expr:
 def operation_name() -> pl.Expr:
     """The operation of a span from its columns `_NAMING` (as strings).
 
-    Messaging: verb and destination. HTTP: method and route where the span's own name
-    has no path. Otherwise the span's name.
+    Messaging: verb, destination and the type of the message, where these differ. HTTP: method
+    and route where the span's own name has no path. Otherwise the span's name.
     """
     verb = pl.col("operation").replace_strict(_VERBS, default=None)
-    messaging = pl.concat_str(verb, pl.lit(" "), pl.col("destination"))
+    place, what = pl.col("destination"), pl.col("event_type")
+    lower, type_ = place.str.to_lowercase(), what.str.to_lowercase()
+    same = lower.str.contains(type_, literal=True) | type_.str.contains(lower, literal=True)
+    both = pl.concat_str(place, pl.when(~same).then(what), separator=" ", ignore_nulls=True)
+    messaging = pl.concat_str(
+        verb, pl.lit(" "), pl.when(place.is_null()).then(what).otherwise(both)
+    )
     has_path = pl.col("name").str.contains("/", literal=True)
     http = pl.concat_str(
         pl.col("http_method").fill_null(pl.col("name")), pl.lit(" "), pl.col("http_route")

@@ -9,7 +9,7 @@ import polars as pl
 
 from analyzer.codes import Flags, Ints, flags, ints
 from analyzer.stitching.index import SpanIndex
-from collectors.schema import Kind
+from collectors.schema import Kind, Status
 
 
 class Role(IntEnum):
@@ -39,6 +39,7 @@ def roles(spans: pl.DataFrame, index: SpanIndex) -> Ints:
     role[~has_parent] = Role.TASK
     role[crossed & (kind != Kind.CLIENT)] = Role.REQUEST
     role[_uninstrumented_call(spans, kind, index)] = Role.CALL
+    role[_housekeeping(spans, kind, index)] = Role.INSIDE
     role[kind == Kind.SERVER] = Role.REQUEST
     role[kind == Kind.PRODUCER] = Role.SEND
     role[kind == Kind.CONSUMER] = Role.PROCESS
@@ -48,6 +49,18 @@ def roles(spans: pl.DataFrame, index: SpanIndex) -> Ints:
     role[settle] = Role.INSIDE
     role[_around_a_poll(spans, index, kind, role)] = Role.INSIDE
     return role
+
+
+def _housekeeping(spans: pl.DataFrame, kind: Ints, index: SpanIndex) -> Flags:
+    """Roots that hold nothing and are tied to nothing, in which a client talks to its database or
+    broker without an error: a look into a queue, a declaration, a lock that is kept."""
+    alone = index.parent < 0
+    alone[index.parent[index.parent >= 0]] = False
+    alone[index.link_source] = alone[index.link_target[index.link_target >= 0]] = False
+    inner = (kind == Kind.CLIENT) | (kind == Kind.INTERNAL)
+    store = flags(spans["db_system"].is_not_null() | spans["system"].is_not_null())
+    went_well = flags(spans["status"] != Status.ERROR)
+    return np.asarray(alone & ~index.missing_parent & inner & store & went_well)
 
 
 def _around_a_poll(spans: pl.DataFrame, index: SpanIndex, kind: Ints, role: Ints) -> Flags:
