@@ -36,7 +36,7 @@ def analysed(fault: str) -> tuple[Analysis, Analysis] | None:
     return None
 
 
-@pytest.fixture(params=sorted(FAULTS))
+@pytest.fixture(params=sorted(FAULTS), scope="module")  # all laws of one before the next
 def both(request: pytest.FixtureRequest) -> tuple[Analysis, Analysis]:
     found = analysed(request.param)
     if found is None:
