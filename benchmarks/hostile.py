@@ -13,8 +13,13 @@ from dataclasses import dataclass
 
 import zstandard
 
+from collectors.envelope import sized
+
 PIECE = 1 << 16  # bytes sent at once
 ZEROS = 1 << 28  # bytes a member of a bomb unpacks to
+NOW = time.time_ns()
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+JSON = {"Content-Type": "application/json"}
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 FRAME = 16 << 10  # bytes of an HTTP/2 frame
 
@@ -192,3 +197,70 @@ def _grpc_status(block: bytes) -> str:
     size = block[at + 11]
     raw = block[at + 12 : at + 12 + (size & 0x7F)]
     return raw.decode(errors="replace") if not size & 0x80 else "huffman"
+
+
+def odd_bodies(most: int = 60 << 20) -> dict[str, tuple[dict[str, str], bytes]]:
+    """(headers, body) by name: the shapes that cost most for their size of at most `most`."""
+    text = sized(0x4A, _attribute(b"a", b"x" * most))
+    million = b"".join(sized(0x4A, _attribute(b"%d" % n, b"x")) for n in range(1_000_000))
+    deep = sized(0x4A, sized(0x0A, b"a") + sized(0x12, _nested(30_000)))
+    spans = b"".join(sized(0x12, _ids(n)) for n in range(1, 1_000_001))
+    as_protobuf = {
+        "a string of 60 MB": _group(sized(0x12, _ids(1) + text)),
+        "1,000,000 attributes": _group(sized(0x12, _ids(1) + million)),
+        "1,000,000 empty spans": _group(b"\x12\x00" * 1_000_000),
+        "1,000,000 spans of ids": _group(spans),
+        "AnyValue, 30,000 deep": _group(sized(0x12, _ids(1) + deep)),
+    }
+    found = {name: (PROTOBUF, body) for name, body in as_protobuf.items()}
+    return found | {f"{name}, JSON": (JSON, body) for name, body in _odd_json(most)}
+
+
+def _odd_json(most: int) -> Iterator[tuple[str, bytes]]:
+    yield "a string of 60 MB", _document(_member("a", f'{{"stringValue":"{"x" * most}"}}'))
+    million = (_member(str(n), '{"intValue":1}') for n in range(1_000_000))
+    yield "1,000,000 attributes", _document(",".join(million))
+    yield "1,000,000 empty spans", _spans([b"{}"] * 1_000_000)
+    yield "1,000,000 spans with a bad id", _spans([b'{"traceId":"1"}'] * 1_000_000)
+    yield "1,000,000 spans of no text", _spans([b'{"traceId":1,"spanId":1}'] * 1_000_000)
+    yield "1,000,000 lists for attributes", _document(",".join(["[]"] * 1_000_000))
+    opened, closed = '{"arrayValue":{"values":[' * 300_000, "]}}" * 300_000
+    yield "AnyValue, 300,000 deep", _document(_member("a", f"{opened}1{closed}"))
+    yield "[, 60,000,000 times", b"[" * most
+    yield "{, 10,000,000 times", b'{"a":' * (most // 6)
+
+
+def _spans(spans: list[bytes]) -> bytes:
+    return b'{"resourceSpans":[{"scopeSpans":[{"spans":[%b]}]}]}' % b",".join(spans)
+
+
+def _ids(number: int) -> bytes:
+    """The fields of a span that has no more than ids and times."""
+    ids = sized(0x0A, number.to_bytes(16)) + sized(0x12, number.to_bytes(8))
+    return ids + struct.pack("<BQBQ", 0x39, NOW, 0x41, NOW + 1)
+
+
+def _attribute(key: bytes, text: bytes) -> bytes:
+    return sized(0x0A, key) + sized(0x12, sized(0x0A, text))
+
+
+def _group(spans: bytes) -> bytes:
+    return sized(0x0A, sized(0x12, spans))
+
+
+def _nested(depth: int) -> bytes:
+    found = b"\x18\x01"
+    for _ in range(depth):
+        found = sized(0x2A, sized(0x0A, found))
+    return found
+
+
+def _document(attributes: str) -> bytes:
+    """A request of one span that has these attributes."""
+    ids = f'"traceId":"{1:032x}","spanId":"{1:016x}"'
+    times = f'"startTimeUnixNano":"{NOW}","endTimeUnixNano":"{NOW + 1}"'
+    return _spans([f'{{{ids},{times},"attributes":[{attributes}]}}'.encode()])
+
+
+def _member(key: str, value: str) -> str:
+    return f'{{"key":"{key}","value":{value}}}'

@@ -1,6 +1,6 @@
 """Receiving: acknowledged spans a second, how long an answer takes, what a span costs.
 
-    python -m benchmarks.ingest [--seconds 10] [--parts receive,keep-up,alert]
+    python -m benchmarks.ingest [--seconds 10] [--parts receive,keep-up,alert,bombs,odd]
 
 Beside it, in the same run, the receiver that a person writes first: grpcio, protobuf, a dict a
 span, nothing on disk. Senders, receiver and analysis share one machine.
@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bombs import HEAD, SETTLED, Attack, bombs, measured, odd, shown
 from benchmarks.requests import SPANS, Template
 
 SENDERS = 8
@@ -60,6 +61,10 @@ def main() -> None:
         keep_up(given.seconds, given.rate)
     if "alert" in parts:
         alert()
+    if "bombs" in parts:
+        hostile(bombs(), 0.0)
+    if "odd" in parts:
+        hostile(odd(), SETTLED)
 
 
 def receive(seconds: float) -> None:
@@ -186,22 +191,23 @@ def children(pid: int) -> list[int]:
 @contextmanager
 def serving(settings: str = "") -> Iterator[tuple[int, dict[str, int]]]:
     """The whole of `choreoscope serve`."""
-    probes = [socket.socket() for _ in range(3)]
+    probes = [socket.socket() for _ in range(4)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
-    grpc, http, api = (probe.getsockname()[1] for probe in probes)
+    grpc, http, api, zipkin = (probe.getsockname()[1] for probe in probes)
     for probe in probes:
         probe.close()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "choreoscope.toml").write_text(settings)
-        options = ["--store", "store", "--grpc", grpc, "--http", http, "--api", api, "--zipkin", -1]
+        options = ["--store", "store", "--grpc", grpc, "--http", http, "--api", api]
+        options += ["--zipkin", zipkin]
         process = subprocess.Popen(
             [sys.executable, "-m", "tui.cli", "serve", *map(str, options)],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(HERE)},
             stderr=subprocess.DEVNULL,
         )
-        ports = {"grpc": grpc, "http": http, "api": api}
+        ports = {"grpc": grpc, "http": http, "api": api, "zipkin": zipkin}
         until(lambda: bool(snapshot(ports)), 60)
         yield process.pid, ports
         process.send_signal(signal.SIGTERM)
@@ -263,6 +269,18 @@ def keep_up(seconds: float, rate: int) -> None:
     print(
         f"  held {found['held_spans']:,} spans, overflow {found['overflow']}, {found['by_state']}"
     )
+
+
+def hostile(attacks: dict[str, Attack], settled: float) -> None:
+    """Requests that nobody sends in good faith; each on a `serve` of its own."""
+    print(HEAD)
+    for name, attack in attacks.items():
+        with serving() as (pid, ports):
+            time.sleep(2)
+            post(ports["http"], b"")  # what the first request loads
+            pids = [pid, *children(pid)]
+            print(shown(measured(name, attack, pids, ports, settled)), flush=True)
+            post(ports["http"], b"")
 
 
 def alert() -> None:

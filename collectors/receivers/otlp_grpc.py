@@ -15,10 +15,12 @@ from collectors.receivers.otlp_http import response, status_bytes
 from collectors.receivers.refusals import Refused, Why
 from collectors.receivers.secure import StartError, Tls
 from collectors.store.frames import Kind
+from collectors.unpack import GZIP
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 THREADS = 32  # calls that wait for the disk at once; the others queue
 RETRY = "type.googleapis.com/google.rpc.RetryInfo"
+PLAIN, GZIPPED = 1 << 0, 1 << 2  # grpc_compression_algorithm; no OTLP exporter sends deflate
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -46,6 +48,9 @@ def serve_grpc(
             ("grpc.max_receive_message_length", admission.limit),
             ("grpc.max_metadata_size", 16 << 10),
             ("grpc.http2.max_ping_strikes", 0),
+            # messages come as they were sent: grpc would unpack each up to the limit, at once
+            ("grpc.per_message_decompression", 0),
+            ("grpc.compression_enabled_algorithms_bitset", PLAIN | GZIPPED),
         ],
     )
     try:
@@ -64,7 +69,9 @@ def _handlers(admission: Admission, token: str) -> grpc.GenericRpcHandler:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             _authorise(context, token)
-            return response(admission.patiently(Kind.OTLP_PROTOBUF, body))
+            # no protobuf begins so: 0x1f would be a field of type 7, which there is not
+            packed = "gzip" if body.startswith(GZIP) else ""
+            return response(admission.patiently(Kind.OTLP_PROTOBUF, body, packed))
         except Refused as refused:
             admission.refused(refused)
             _abort(context, refused)
