@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +36,36 @@ class Desk(Protocol):
     def log(self, most: int) -> list[Outcome]:
         """The latest deliveries, newest first."""
         ...
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
+
+def wanted(words: Iterable[str], length: str) -> tuple[dict[str, str], int]:
+    """(fields and globs, seconds) of FIELD=GLOB words and a duration such as "2h".
+
+    Raises ValueError, which says what would be right.
+    """
+    from analyzer.reporters.units import parse_duration
+
+    match = {}
+    for word in words:
+        name, sign, glob = word.partition("=")
+        if not sign:
+            raise ValueError(f"{word[:200]!r} is not FIELD=GLOB, e.g. workflow=order*")
+        match[name] = glob
+    return match, parse_duration(length) // 1_000_000_000
+
+
+def user() -> str:
+    """Who silences, where nobody is named."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user, as in a container
+        return "unknown"
 
 
 class Local:
@@ -72,6 +102,10 @@ class Local:
         """See `Desk`."""
         return self._outbox.log(most)
 
+    def close(self) -> None:
+        """See `Desk`."""
+        self._outbox.close()
+
 
 class _Alerts(msgspec.Struct):
     silences: list[Silence]
@@ -103,6 +137,9 @@ class Remote:
         from urllib.parse import quote
 
         self._ask("DELETE", f"/api/v1/silences?id={quote(name)}")
+
+    def close(self) -> None:
+        """See `Desk`."""
 
     def _alerts(self, most: int) -> _Alerts:
         said = self._ask("GET", f"/api/v1/alerts?limit={most}")

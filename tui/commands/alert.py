@@ -85,14 +85,13 @@ def silence(match: tuple[str, ...], length: str, reason: str, by: str | None, **
 
     Fields: kind, workflow, service, step, cause, owner, severity.
     """
-    from analyzer.reporters.units import parse_duration
+    from tui.alerting import user, wanted
 
-    wanted = dict(_pair(one) for one in match)
     try:
-        seconds = parse_duration(length) // 1_000_000_000
+        fields, seconds = wanted(match, length)
     except ValueError as error:
-        raise click.UsageError(f"--for: {error}") from None
-    made = _desk(**place).silence(wanted, seconds, by or _user(), reason)
+        raise click.UsageError(_safe(str(error))) from None
+    made = _desk(**place).silence(fields, seconds, by or user(), reason)
     emit(f"{made.id}\n")
     note(f"until {_moment(made.until_ns)}; 'choreoscope alert unsilence {made.id}' ends it")
     return Exit.CLEAN
@@ -155,13 +154,6 @@ def _chosen(found: Configuration, names: tuple[str, ...]) -> list[tuple[Any, Any
     return [pair for pair in known if not names or pair[0].name in names]
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, glob = text.partition("=")
-    if not sign:
-        raise click.UsageError(f"{_safe(text)!r} is not FIELD=GLOB, e.g. workflow=order*")
-    return name, glob
-
-
 def _desk(store: str | None, connect: str | None, token: str | None, file: Path | None) -> Desk:
     from tui.alerting import Local, Remote
     from tui.configuration import configuration
@@ -171,15 +163,6 @@ def _desk(store: str | None, connect: str | None, token: str | None, file: Path 
     if connect:
         return Remote(connect, secret(found["serve.token"]))
     return Local(folder(found), ALERTS)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user, as in a container
-        return "unknown"
 
 
 def _silence_line(one: Silence, now: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analyzer.analysis import DataNote, Workflow
     from analyzer.checks import Conformance
     from analyzer.finding import Finding, Hotspot
+    from tui.alerting import Desk
 
 
 class Phase(StrEnum):
@@ -69,6 +70,15 @@ class Snapshot:
     finished: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (workflow, state): left
     overflow: int = 0  # instances that were given up for want of memory
     unsaid: Sequence[str] = ()  # fields, and columns as "table.column", that the server leaves out
+
+
+@runtime_checkable
+class Silencing(Protocol):
+    """A feed of a source that a `choreoscope serve` watches over."""
+
+    def desk(self) -> Callable[[], Desk] | None:
+        """Opens the book in which silences are kept; None where there is none. Cheap."""
+        ...
 
 
 class Feed(Protocol):

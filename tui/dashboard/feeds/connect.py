@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from analyzer.monitor.transfer import Read
+    from tui.alerting import Desk
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0  # a look of a million instances takes its time
@@ -36,6 +37,7 @@ class ConnectFeed(Threaded):
         self._url = checked(url)
         super().__init__(self._url)
         self._headers = {"accept-encoding": "zstd"}
+        self._token = token
         if token:
             self._headers["authorization"] = f"Bearer {token}"
         self._refresh_s = refresh_s
@@ -60,6 +62,10 @@ class ConnectFeed(Threaded):
             raise ConnectionError(f"{self._url}: HTTP {status}: {_message(body)}")
         found: dict[str, Any] = msgspec.json.decode(body)["instance"]
         return found
+
+    def desk(self) -> Callable[[], Desk] | None:
+        """Silences are the server's; it says whether we may."""
+        return lambda: _remote(self._url, self._token)
 
     def work(self) -> None:
         """Ask until stopped."""
@@ -161,6 +167,12 @@ class ConnectFeed(Threaded):
             timeout = urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S)
             self._pool_ = urllib3.PoolManager(retries=False, timeout=timeout)
         return self._pool_
+
+
+def _remote(url: str, token: str) -> Desk:
+    from tui.alerting import Remote
+
+    return Remote(url, token)
 
 
 def checked(url: str) -> str:

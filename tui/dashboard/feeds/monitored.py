@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tui.dashboard.feeds.recording import Judging
 from tui.dashboard.feeds.threaded import FeedError, Threaded
 
 if TYPE_CHECKING:
-    from analyzer.alerts.outbox import Outbox
+    from analyzer.alerts.outbox import Outbox, Outcome
     from analyzer.monitor.monitor import Look, Monitor, Settings
     from analyzer.monitor.source import Source
 
@@ -71,6 +71,7 @@ class MonitorFeed(Threaded):
             monitor = Monitor(source, self.settings(), outbox)
             while not self.stopping.is_set():
                 begin = time.monotonic()
+                self.listen(outbox)
                 look = self._looked(monitor)
                 self._monitor = monitor
                 self._show(look, outbox)
@@ -94,7 +95,10 @@ class MonitorFeed(Threaded):
         self.generation += 1
         phase, message = self.phase(look)
         self.show(
-            of_look(look, outbox, self.generation),
+            replace(
+                of_look(look, outbox, self.generation),
+                deliveries=tuple(self.deliveries(outbox)),
+            ),
             phase=phase,
             message=message,
             progress=None,
@@ -102,6 +106,13 @@ class MonitorFeed(Threaded):
             lag_s=look.lag_ns / 1e9,
             dropped=self.lost(look),
         )
+
+    def listen(self, outbox: Outbox) -> None:
+        """Before each look: what others have decided on alerts."""
+
+    def deliveries(self, outbox: Outbox) -> Sequence[Outcome]:
+        """What was told, newest first."""
+        return outbox.log()
 
     def lost(self, look: Look) -> int:
         """Spans that were not taken since the start."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.binding import Binding, BindingType
 
 from analyzer.escape import escape
 from analyzer.reporters.style import SEVERITY_GLYPHS, Style
 from analyzer.reporters.units import count, moment
+from tui.dashboard.feed import Silencing
+from tui.dashboard.menu import Menu
 from tui.dashboard.rows import Cell, Cells, Column, counts, texts
 from tui.dashboard.screens.base import Copy, Page
 from tui.dashboard.screens.drill import Detail, DrillPage, Made
@@ -25,6 +28,7 @@ from tui.dashboard.screens.frames import (
 )
 from tui.dashboard.screens.sheet import facts
 from tui.dashboard.screens.table import By
+from tui.dashboard.silencing import LENGTH, Silencer, Wanted, silence, unsilence
 from tui.dashboard.theme import Part, foreign
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from analyzer.alerts.engine import Alert
     from analyzer.alerts.incident import Incident
     from analyzer.alerts.outbox import Outcome
+    from tui.alerting import Desk
     from tui.dashboard.feed import Snapshot
 
 PHASES: dict[str, tuple[tuple[str, str], str]] = {  # glyphs, tone
@@ -68,9 +73,14 @@ def silence_command(incident: Incident) -> str:
     A value is taken as a glob: what would match more or other than itself is written as `?`.
     Characters that no terminal should be sent become `?` too.
     """
+    return Wanted(matchers(incident), LENGTH, "seen on the dashboard").command
+
+
+def matchers(incident: Incident) -> str:
+    """FIELD=GLOB words that match it, quoted as for a shell."""
     match = {name: str(getattr(incident, name)) for name in SILENCED_BY}
     words = [shlex.quote(f"{name}={_literal(value)}") for name, value in match.items() if value]
-    return f"choreoscope alert silence {' '.join(words)} --for 2h --reason 'seen on the dashboard'"
+    return " ".join(words)
 
 
 def _literal(value: str) -> str:
@@ -240,7 +250,7 @@ class Alerts(DrillPage):
     KEY = "key"
     NOUN = "alerts"
     PARTS = ("alerts", "silences", "deliveries")
-    HELP = "Alerts and what was told. Enter shows the deliveries; x copies what silences one."
+    HELP = "Alerts and what was told. Enter shows the deliveries; x silences one, or ends that."
     HINT = (
         "An alert would be here while a fault lasts.\n"
         "`choreoscope serve` tells targets of it; `choreoscope alert test` tries them."
@@ -308,10 +318,51 @@ class Alerts(DrillPage):
             return ()
         return (Copy("command that silences it", silence_command(alert.incident)),)
 
+    @property
+    def _desk(self) -> Callable[[], Desk] | None:
+        """Opens the book of silences; None where this source has none."""
+        feed = getattr(self.app, "feed", None)
+        return feed.desk() if isinstance(feed, Silencing) else None
+
     def action_silence(self) -> None:
-        """Copy the command: silences belong to `serve`, which asks who and why."""
-        for copy in self.silencing():
-            self.post_message(Page.CopyText(copy.read()))
+        """Ask what to silence, or whether to end it; copy the command where nobody can do it."""
+        alert, make = self._current(), self._desk
+        if alert is None:
+            return
+        if make is None:
+            self.notify("nobody to ask: no `serve` watches over this source", markup=False)
+            self._copy(silence_command(alert.incident))
+        elif alert.silence:
+            lines = [f"end the silence {alert.silence}", "leave it"]
+            ended = partial(self._ended, make, alert.silence)
+            self.app.push_screen(Menu("This alert is silenced", lines), ended)
+        else:
+            shown = self.snapshot.alerts if self.snapshot else ()
+            dialog = Silencer(matchers(alert.incident), shown)
+            self.app.push_screen(dialog, partial(self._wanted, make))
+
+    def _wanted(self, make: Callable[[], Desk], wanted: Wanted | None) -> None:
+        if wanted is not None:
+            self._ask(partial(silence, make, wanted), wanted.command)
+
+    def _ended(self, make: Callable[[], Desk], name: str, chosen: int | None) -> None:
+        if chosen == 0:
+            self._ask(partial(unsilence, make, name), f"choreoscope alert unsilence {name}")
+
+    def _ask(self, work: Callable[[], tuple[bool, str]], command: str) -> None:
+        """In a worker; what could not be done is copied as a command."""
+
+        def ask() -> None:
+            done, said = work()
+            severity: Literal["information", "error"] = "information" if done else "error"
+            self.app.notify(foreign(said), severity=severity, markup=False)
+            if not done:
+                self._copy(command)
+
+        self.run_worker(ask, thread=True, group="silence")
+
+    def _copy(self, command: str) -> None:
+        self.post_message(Page.CopyText(command))
 
     def action_instances(self) -> None:
         """The instances that the alert names."""
