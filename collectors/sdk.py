@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from collectors import extras
 from collectors.recording import Recording
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def encode(spans: Iterable[ReadableSpan]) -> list[bytes]:
     except ImportError as error:
         raise NoEncoder(
             "spans of the SDK are read by opentelemetry-exporter-otlp-proto-common: "
-            "pip install 'choreoscope[pytest]'"
+            + extras.how("pytest")
         ) from error
     return [encode_spans(part).SerializeToString() for part in _parts(spans)]
 

@@ -16,7 +16,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 PORT = 8321
 OPTION = "--browser"
 SESSION = "CHOREOSCOPE_BROWSER"  # set for the processes behind the pages
-NEEDED = "pip install 'choreoscope[browser]'"
 
 
 def browser_option(command: F) -> F:
@@ -38,7 +37,10 @@ def browse(port: int, arguments: Sequence[str] | None = None) -> Exit:
     try:
         from tui.browser.server import serve
     except ImportError as error:
-        raise Stop(Exit.USAGE, f"{OPTION} needs {error.name}: {NEEDED}") from None
+        from collectors import extras
+
+        said = f"{OPTION} needs {error.name}, of the extra browser: {extras.how('browser')}"
+        raise Stop(Exit.USAGE, said) from None
     os.environ |= {SESSION: "1", "PYTHONUTF8": "1"}
     try:
         serve(without_option(sys.argv[1:] if arguments is None else arguments), port)

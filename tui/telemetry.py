@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable
 
+from collectors import extras
 from tui.exits import Exit, Stop
 
 VARIABLE = "CHOREOSCOPE_TELEMETRY_ENDPOINT"
@@ -38,9 +39,8 @@ def begin(endpoint: str, name: str) -> Callable[[], None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise Stop(
-            Exit.USAGE, "telemetry.endpoint needs the extra: install choreoscope[telemetry]"
-        ) from None
+        said = f"telemetry.endpoint needs the extra telemetry: {extras.how('telemetry')}"
+        raise Stop(Exit.USAGE, said) from None
     _begun.add(name)
     place = endpoint.rstrip("/")
     about = Resource.create({"service.name": "choreoscope", "service.instance.id": name})

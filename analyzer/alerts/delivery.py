@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from analyzer.alerts.http import Later, Post, Refusal, send
 from analyzer.alerts.outbox import Delivery, Outbox
 from analyzer.alerts.targets.base import Message, Notify, Run, Target, TargetError
+from collectors import extras
 
 POLL = 0.2  # seconds between looks into the outbox
 AT_ONCE = 1000  # deliveries looked at together
@@ -151,7 +152,7 @@ def _notify(message: Notify) -> None:
     try:
         import apprise  # pyright: ignore[reportMissingImports] # an extra
     except ImportError:
-        raise Refusal("apprise is not installed; install choreoscope[apprise]") from None
+        raise Refusal(f"apprise is not installed: {extras.how('apprise')}") from None
     found = apprise.Apprise()
     if not found.add(message.url):
         raise Refusal("apprise does not know this address")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from collectors import columnar
+from collectors import columnar, extras
 from collectors.assemble import assemble
 from collectors.ledger import Ledger
 from collectors.recording import Intake, Recording
@@ -67,7 +67,7 @@ def _delta(whole: Recording, target: Path) -> None:
     try:
         import deltalake
     except ImportError:
-        raise ExportError("Delta needs the extra: install choreoscope[delta]") from None
+        raise ExportError(f"Delta needs the extra delta: {extras.how('delta')}") from None
     for number, part in enumerate(_pieces(whole)):
         table = plain(part).to_arrow()
         deltalake.write_deltalake(target, table, mode="append" if number else "error")

@@ -92,7 +92,7 @@ def compact(folder: Path) -> int:
 )
 @click.option(
     "--format", "format_", type=click.Choice(("parquet", "delta")), default="parquet",
-    show_default=True, help="parquet is a source again; delta needs choreoscope[delta].",
+    show_default=True, help="parquet is a source again; delta needs the extra of that name.",
 )  # fmt: skip
 def export(folder: Path, output: Path, format_: str) -> int:
     """Write every span for other programs, also while 'serve' runs."""
