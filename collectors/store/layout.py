@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import google_crc32c
+
 from collectors.source import SourceError
 from collectors.store.files import Files
 
@@ -22,10 +24,16 @@ PARQUET = "parquet"
 QUARANTINE = "quarantine"
 LOCK = "lock"
 SUFFIX = ".log"
+DIGITS = 20  # of a sequence number in the name of a file
+ANEW = "`choreoscope store repair` makes it anew"
 
 
 class StoreError(SourceError):
     """The folder is no store, or cannot be used as one; the message says what would be right."""
+
+
+class Unidentified(StoreError):
+    """The folder was a store, and what says so is lost or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,11 @@ class Layout:
         return self.folder / QUARANTINE
 
     @property
+    def identity(self) -> Path:
+        """Whose folder it is, and the salt."""
+        return self.folder / IDENTITY
+
+    @property
     def manifest(self) -> Path:
         """What is compacted: the readers' snapshot."""
         return self.folder / MANIFEST
@@ -62,7 +75,7 @@ class Layout:
 
 def segment_name(first: int) -> str:
     """File name of the segment that begins with that sequence number."""
-    return f"{first:020d}{SUFFIX}"
+    return f"{first:0{DIGITS}d}{SUFFIX}"
 
 
 def found(folder: Path) -> Layout:
@@ -71,14 +84,20 @@ def found(folder: Path) -> Layout:
     try:
         told = json.loads(identity.read_bytes())
         version, salt = int(told["version"]), bytes.fromhex(told["salt"])
+        if told.get("check", _check(salt)) != _check(salt):
+            raise ValueError("its checksum is another one")
     except FileNotFoundError:
+        if any(_filled(folder)):
+            raise Unidentified(f"{folder} has lost its {IDENTITY}; {ANEW}") from None
         raise StoreError(f"{folder} is no store: it has no {IDENTITY}") from None
     except NotADirectoryError:
         raise StoreError(f"{folder} is no store: it is no folder") from None
     except PermissionError:
         raise StoreError(f"{identity}: permission denied") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{identity} cannot be understood: {error}") from error
+    except OSError as error:
+        raise StoreError(f"{identity} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unidentified(f"{identity} cannot be understood: {error}; {ANEW}") from error
     if version > VERSION:
         raise StoreError(
             f"{folder} was written by a newer choreoscope (store version {version}, "
@@ -92,14 +111,14 @@ def made(folder: Path, files: Files) -> Layout:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = os.listdir(folder)
-        if IDENTITY not in names:
+        if IDENTITY not in names and not any(_filled(folder)):
             foreign = sorted(set(names) - {LOCK, IDENTITY + ".tmp", LOG, PARQUET, QUARANTINE})
             if foreign:
                 raise StoreError(
                     f"{folder} is no store and not empty (it holds {foreign[0]}); "
                     "name a new or an empty folder"
                 )
-            _begin(folder, files)
+            begin(folder, secrets.token_bytes(16), files)
         layout = found(folder)
         for part in (layout.log, layout.parquet, layout.quarantine):
             part.mkdir(mode=0o700, exist_ok=True)
@@ -109,9 +128,21 @@ def made(folder: Path, files: Files) -> Layout:
     return layout
 
 
-def _begin(folder: Path, files: Files) -> None:
-    identity = {"version": VERSION, "salt": secrets.token_hex(16)}
+def begin(folder: Path, salt: bytes, files: Files) -> None:
+    """Write down whose folder it is."""
+    identity = {"version": VERSION, "salt": salt.hex(), "check": _check(salt)}
     files.publish(folder / IDENTITY, json.dumps(identity).encode())
+
+
+def _check(salt: bytes) -> str:
+    """One flipped bit of the salt, and every request in the log would seem damaged."""
+    return f"{google_crc32c.value(salt.hex().encode()):08x}"
+
+
+def _filled(folder: Path) -> Iterator[Path]:
+    """Files whose names only a store has: there it began long ago."""
+    for path in ((folder / LOG).glob("*" + SUFFIX), (folder / PARQUET).glob("*.parquet")):
+        yield from (one for one in path if len(one.stem) == DIGITS and one.stem.isdigit())
 
 
 @contextlib.contextmanager

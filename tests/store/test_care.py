@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +13,8 @@ import pytest
 from collectors import read
 from collectors.store import manifest
 from collectors.store.export import export, piece, plain
-from collectors.store.layout import found
+from collectors.store.frames import Encoding, Kind, Request, encoded
+from collectors.store.layout import StoreError, found
 from collectors.store.repair import repair
 from collectors.store.store import Store
 from collectors.store.verify import verify
@@ -88,6 +91,88 @@ def test_the_manifest_is_made_anew(tmp_path: Path, how: str) -> None:
     assert numbers(tmp_path / "s") == set(range(30))
     assert verify(tmp_path / "s").damaged == []
     assert repair(tmp_path / "s") == ()
+
+
+def flipped_salt(text: str) -> str:
+    told = json.loads(text)
+    salt = told.pop("salt")
+    return json.dumps({"version": 1, "salt": ("1" if salt[0] == "0" else "0") + salt[1:]})
+
+
+@pytest.mark.parametrize(
+    "how", [None, lambda text: text[:10], lambda text: "[]", lambda text: "", flipped_salt]
+)
+def test_the_identity_is_made_anew(tmp_path: Path, how: Callable[[str], str] | None) -> None:
+    """store.json lost, cut, foreign, empty, or a digit of its salt another: all can be read again.
+
+    A file that does not say so itself: no checksum was in it before.
+    """
+    folder = tmp_path / "s"
+    mixed(folder)
+    identity = found(folder).identity
+    text = identity.read_text()
+    identity.unlink() if how is None else identity.write_text(how(text))
+    if how is not flipped_salt:
+        for opened in (found, verify, Store):
+            with pytest.raises(StoreError, match="store repair"):
+                opened(folder)
+    assert "made store.json anew from the checksums of the log" in repair(folder)
+    assert numbers(folder) == set(range(30))
+    assert verify(folder).damaged == []
+    assert repair(folder) == ()
+    with Store(folder, compacting=False) as store:
+        store.append(request(30)).result()
+        store.compact()
+    assert numbers(folder) == set(range(31))
+
+
+def test_a_flipped_bit_of_the_salt_is_told(tmp_path: Path) -> None:
+    """Else each request in the log would seem damaged, and go to quarantine."""
+    mixed(tmp_path / "s")
+    identity = found(tmp_path / "s").identity
+    told = json.loads(identity.read_text())
+    identity.write_text(json.dumps(told | {"salt": "f" * 32}))
+    with pytest.raises(StoreError, match="checksum"):
+        Store(tmp_path / "s")
+    assert repair(tmp_path / "s")
+    assert numbers(tmp_path / "s") == set(range(30))
+
+
+def test_frames_inside_a_request_do_not_pretend_to_be_the_log(tmp_path: Path) -> None:
+    """A payload full of another store's small frames: the salt is that of the frames around it."""
+    foreign = b"".join(
+        part for n in range(200) for part in encoded(request(n), n + 1, 5, b"another store")
+    )
+    with Store(tmp_path / "s", compacting=False) as store:
+        store.append(Request(Kind.OTLP_JSON, foreign, Encoding.NONE, len(foreign))).result()
+        store.append(request(7)).result()
+    found(tmp_path / "s").identity.unlink()
+    assert repair(tmp_path / "s")
+    assert 7 in numbers(tmp_path / "s")
+    assert verify(tmp_path / "s").requests == 2
+
+
+def test_a_store_without_a_log_gets_another_identity(tmp_path: Path) -> None:
+    """Everything is compacted: no checksum depends on the salt."""
+    with Store(tmp_path / "s", compacting=False) as store:
+        store.append(request(1)).result()
+        store.compact()
+    found(tmp_path / "s").identity.unlink()
+    assert repair(tmp_path / "s") == ("made store.json anew",)
+    assert numbers(tmp_path / "s") == {1}
+
+
+def test_what_is_no_store_is_not_repaired(tmp_path: Path) -> None:
+    """A foreign folder and a newer version stay as they are."""
+    with pytest.raises(StoreError, match="is no store"):
+        repair(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    Store(tmp_path / "s", compacting=False).close()
+    identity = found(tmp_path / "s").identity
+    identity.write_text(identity.read_text().replace('"version": 1', '"version": 99'))
+    with pytest.raises(StoreError, match="newer choreoscope"):
+        repair(tmp_path / "s")
+    assert "99" in identity.read_text()
 
 
 def rich(folder: Path) -> None:
