@@ -134,6 +134,7 @@ WALK = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_after_every_key_the_terminal_shows_the_screen() -> None:
     async def drive() -> None:
         app, terminal = named(), Emulator(132, 40)
@@ -210,3 +211,29 @@ def test_nothing_is_sent_while_nothing_happens() -> None:
                 return "".join(terminal.lines).strip("?")
 
     assert asyncio.run(drive()) == ""
+
+
+def test_the_header_of_an_instance_ticks_alone_and_the_one_behind_it_catches_up() -> None:
+    async def drive() -> tuple[int, str, str]:
+        made = snapshot(300)
+        feed = FakeFeed(made, documents=dict.fromkeys(made.instances["id"], wide(400)))
+        app = Dashboard(feed)
+        with wired(app) as sent:
+            async with app.run_test(headless=False, size=(132, 40)) as pilot:
+                terminal = Emulator(132, 40)
+                await settled(pilot)
+                await pilot.press("enter")
+                await caught_up(pilot, sent, terminal)
+                feed.push(spans_per_s=77.0)
+                await settled(pilot)
+                size = len("".join(sent).encode())
+                await caught_up(pilot, sent, terminal)
+                over = terminal.lines[0]
+                await pilot.press("escape")
+                await caught_up(pilot, sent, terminal)
+                return size, over, terminal.lines[0]
+
+    size, over, behind = asyncio.run(drive())
+    assert 0 < size < 300
+    assert "77 spans/s" in over
+    assert "77 spans/s" in behind

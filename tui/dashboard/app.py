@@ -220,9 +220,9 @@ class Dashboard(App[int]):
     def _show_status(self) -> None:
         status = self.feed.status
         overflow = self._latest.overflow if self._latest else 0
-        for screen in self.screen_stack:
-            for header in screen.query(Header):
-                header.tell(status, self.paused, overflow)
+        headers = [found for screen in self.screen_stack for found in screen.query(Header)]
+        for header in headers[-1:]:  # one that is hidden would have the whole screen painted
+            header.tell(status, self.paused, overflow)
         main = self.screen_stack[0]
         if not main.query(Notice):  # it is being taken down
             return
@@ -327,7 +327,7 @@ class Dashboard(App[int]):
         else:
             self._mounted(page, place)
         self.screen_stack[0].query_one(Tabs).tell(place.page, self._badges)
-        self._show_notice()
+        self._show_status()
 
     async def _mount_page(self, page: Page, place: Place) -> None:
         await self.screen_stack[0].query_one("#content").mount(page)

@@ -21,11 +21,16 @@ class Header(Static):
     def __init__(self, drawing: Style = DEFAULT, *, id: str | None = None) -> None:
         super().__init__(markup=False, id=id)
         self.drawing = drawing
+        self._told: list[Part] = []
 
     def tell(self, status: Status, paused: int | None = None, overflow: int = 0) -> None:
         """Show that status; `paused`: changes that wait, None where the list is not paused."""
-        told = content(*parts(status, self.drawing, paused, overflow), drawing=self.drawing)
-        self.update(told, layout=False)  # one line, whatever it says: a layout paints everything
+        told = parts(status, self.drawing, paused, overflow)
+        if told == self._told:
+            return
+        self._told = told
+        # One line, whatever it says: a layout paints everything.
+        self.update(content(*told, drawing=self.drawing), layout=False)
 
 
 def parts(status: Status, drawing: Style, paused: int | None, overflow: int) -> list[Part]:

@@ -141,22 +141,28 @@ class Line:
             for at, (old, new, was, pen) in enumerate(zip(before, texts, styled, pens, strict=True))
             if old != new or (was is not pen and not (new == " " and was.blank is pen.blank))
         ]
-        if changed and any(len(one) != 1 for one in (*before, *texts)):
+        if changed and (_is_together(before) or _is_together(texts)):
             return [(x, end)]
-        return self._joined([x + at for at in changed])
+        return self._runs([x + at for at in changed])
 
-    def _joined(self, changed: Sequence[int]) -> list[tuple[int, int]]:
+    def _runs(self, changed: Sequence[int]) -> list[tuple[int, int]]:
         runs: list[tuple[int, int]] = []
+        begin = end = changed[0] if changed else 0
         for at in changed:
-            if runs and self._is_bridge(runs[-1][1], at):
-                runs[-1] = (runs[-1][0], at + 1)
-            else:
-                runs.append((at, at + 1))
-        return runs
+            if at > end and not self._is_bridge(end, at):
+                runs.append((begin, end))
+                begin = at
+            end = at + 1
+        return [*runs, (begin, end)] if changed else []
 
     def _is_bridge(self, begin: int, end: int) -> bool:
         pen = self.pens[begin - 1]
         return end - begin <= BRIDGE and all(one is pen for one in self.pens[begin:end])
+
+
+def _is_together(texts: Sequence[str]) -> bool:
+    """Whether some of the cells hold one text."""
+    return set(map(len, texts)) != {1}
 
 
 class Sent:
