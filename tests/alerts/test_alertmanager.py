@@ -67,13 +67,13 @@ def manager(tmp_path: Path, hook: Receiver) -> Iterator[str]:
             stderr=log,
         )
     url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not _ready(url):
         assert time.monotonic() < until, (tmp_path / "am.log").read_text()
         time.sleep(0.05)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 def _ready(url: str) -> bool:
@@ -94,7 +94,7 @@ def alerts(url: str) -> list[dict[str, Any]]:
     return found
 
 
-def notified(hook: Receiver, status: str, seconds: float = 20.0) -> dict[str, Any]:
+def notified(hook: Receiver, status: str, seconds: float = 60.0) -> dict[str, Any]:
     """The notification of that status, as a human's receiver gets it from Alertmanager."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -199,18 +199,39 @@ def test_exec_gets_json_on_stdin(tmp_path: Path) -> None:
     assert json.loads(goal.read_text())["summary"].startswith("$(touch")
 
 
+CHILD = """
+import fcntl, sys, time
+held = open(sys.argv[1], "w")
+fcntl.flock(held, fcntl.LOCK_EX)
+held.write("alive")
+held.flush()
+time.sleep(600)
+"""
+PARENT = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", *sys.argv[1:]])
+time.sleep(600)
+"""
+
+
 def test_a_hanging_program_is_ended_with_its_children(tmp_path: Path) -> None:
-    """The whole group."""
-    mark = tmp_path / "alive"
-    code = (
-        "import subprocess, sys, time;"
-        f"subprocess.Popen([sys.executable, '-c', \"import time; time.sleep(2);"
-        f" open({str(mark)!r}, 'w')\"]); time.sleep(60)"
-    )
-    with pytest.raises(Later, match="took more than"):
-        deliver(Exec("run", (sys.executable, "-c", code), timeout_s=0.7).message([event()]))
-    time.sleep(2.5)
-    assert not mark.exists()
+    """The whole group: the lock of the child is free, which it is only where the child is gone."""
+    fcntl = pytest.importorskip("fcntl")
+    mark, patience = tmp_path / "alive", 0.7
+    while not mark.exists() or not mark.read_text():  # it has to live before it can be ended
+        command = (sys.executable, "-c", PARENT, CHILD, str(mark))
+        with pytest.raises(Later, match="took more than"):
+            deliver(Exec("run", command, timeout_s=patience).message([event()]))
+        patience *= 2
+    until = time.monotonic() + 60
+    with mark.open() as file:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.05)
+    raise AssertionError("the child still runs")
 
 
 def test_a_program_that_fails_or_is_missing(tmp_path: Path) -> None:

@@ -37,12 +37,13 @@ Reading = Callable[[pa.Table], Recording]
 @pytest.fixture(params=["parquet", "ipc", "groups"])
 def reading(tmp_path: Path, request: pytest.FixtureRequest) -> Reading:
     def read_table(table: pa.Table) -> Recording:
-        path = tmp_path / "x"
+        path, some = tmp_path / "x", max(3, len(table) // 10)
         if request.param == "ipc":
             with pa.ipc.new_file(str(path), table.schema) as writer:
-                writer.write_table(table, max_chunksize=3)
+                writer.write_table(table, max_chunksize=some)
         else:
-            pq.write_table(table, path, row_group_size=3 if request.param == "groups" else 1000)
+            rows = some if request.param == "groups" else 1000
+            pq.write_table(table, path, row_group_size=rows)
         return read([path])
 
     return read_table

@@ -24,6 +24,8 @@ from collectors.receivers.secure import StartError, Tls
 from tests.receivers.running import Running, running
 
 TOKEN = "s3cret"
+PATIENCE_S = 30  # on a busy machine
+REFUSED_S = 2  # an exporter tries again for so long where no handshake is made
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def exporter(
     server: Running, papers: Papers, way: str, *, token: str = TOKEN, client: Path | None = None
 ) -> SpanExporter:
     headers = {"authorization": f"Bearer {token}"} if token else {}
+    known = not mutual(server) or client == papers.client
+    timeout = PATIENCE_S if known else REFUSED_S
     key = client.with_suffix(".key") if client else None
     if way == "http":
         return OverHttp(
@@ -90,14 +94,14 @@ def exporter(
             client_certificate_file=str(client) if client else None,
             client_key_file=str(key) if key else None,
             headers=headers,
-            timeout=2,
+            timeout=timeout,
         )
     credentials = grpc.ssl_channel_credentials(
         papers.authority.read_bytes(),
         key.read_bytes() if key else None,
         client.read_bytes() if client else None,
     )
-    return OverGrpc(endpoint=server.grpc, credentials=credentials, headers=headers, timeout=2)
+    return OverGrpc(endpoint=server.grpc, credentials=credentials, headers=headers, timeout=timeout)
 
 
 def send(chosen: SpanExporter, name: str) -> None:
@@ -159,9 +163,9 @@ def test_a_token_without_tls(tmp_path: Path, way: str) -> None:
         for token in (TOKEN, "", "wrong", TOKEN + "x"):
             headers = {"authorization": f"Bearer {token}"} if token else {}
             chosen: SpanExporter = (
-                OverGrpc(endpoint=server.grpc, insecure=True, headers=headers, timeout=2)
+                OverGrpc(server.grpc, insecure=True, headers=headers, timeout=PATIENCE_S)
                 if way == "grpc"
-                else OverHttp(endpoint=f"{server.http}/v1/traces", headers=headers, timeout=2)
+                else OverHttp(f"{server.http}/v1/traces", headers=headers, timeout=PATIENCE_S)
             )
             send(chosen, token or "none")
         assert server.names() == [TOKEN]

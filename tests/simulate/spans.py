@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from collectors.simulate import Scenario, Truth, parse, simulate
 from collectors.simulate.otlp import KeyValue, Span
@@ -17,7 +18,7 @@ class Made:
     pod: str
     span: Span
 
-    @property
+    @cached_property
     def attributes(self) -> dict[str, str]:
         return values(self.span.attributes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import polars as pl
 
@@ -354,6 +355,7 @@ def shop() -> Analysis:
     )
 
 
+@cache  # nobody changes it, and a hundred tests look at each
 def hostile_shop(name: str) -> Analysis:
     """One stuck, one complete case in which every foreign string is `name`."""
     key = f"{name}={name}"

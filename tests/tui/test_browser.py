@@ -38,7 +38,7 @@ def url() -> Iterator[str]:
         assert f"http://127.0.0.1:{port}" in server.stderr.readline()
         yield f"http://127.0.0.1:{port}"
         server.send_signal(signal.SIGTERM)
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
 
 
 def answer(url: str, **headers: str) -> int:
