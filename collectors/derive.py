@@ -127,8 +127,7 @@ def _destination(columns: Columns, kind: pl.Series, messaging: np.ndarray) -> Co
         given = map_words(given, _queue_name)
     rabbit = [_words(columns, name) for name in ("_rabbit_exchange", "_rabbit_queue")]
     tagged = [map_words(item, lambda text: text or None) for item in rabbit if item is not None]
-    if rabbit[0] is not None or rabbit[1] is not None:
-        tagged.append(columns.get("routing_key"))  # type: ignore[arg-type]
+    tagged.append(columns.get("routing_key"))  # type: ignore[arg-type]
     speaks = pl.Series(_asynchronous(kind) | messaging)
     named = None
     if speaks.any():
@@ -154,6 +153,8 @@ def _queue_name(text: str) -> str | None:
         return text.rstrip("/").rpartition("/")[2]
     if text.startswith("arn:"):
         return text.rpartition(":")[2]
+    if text in semconv.DEFAULT_EXCHANGES:
+        return None
     partition = _PULSAR_PARTITION.match(text)
     return partition[1] if partition else text or None
 
@@ -165,7 +166,7 @@ def _destination_in_name(name: str) -> str | None:
         return None
     last = words[1].lower() in semconv.OPERATION_WORDS
     place = words[0] if last else words[1]
-    if not place or place.lower() in semconv.NO_DESTINATIONS:
+    if place.lower() in semconv.NO_DESTINATIONS | semconv.DEFAULT_EXCHANGES | {""}:
         return None
     return place if last or words[0].lower() in semconv.OPERATION_WORDS else None
 

@@ -65,18 +65,22 @@ SPAN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "partition": (
         "messaging.destination.partition.id",
         "messaging.kafka.destination.partition",
+        "messaging.kafka.source.partition",
         "messaging.kafka.partition",
+        "messaging.partition",
         "kafka.partition",
     ),
     "offset": (
         "messaging.kafka.offset",
         "messaging.kafka.message.offset",
+        "messaging.offset",
         "kafka.message_offset",
         "kafka.offset",
     ),
     "message_key": (
         "messaging.kafka.message.key",
         "messaging.kafka.message_key",
+        "messaging.message.key",
         "kafka.message_key",
         "kafka.key",
         "messaging.rocketmq.message.group",
@@ -294,6 +298,9 @@ DISPOSITIONS: Final[Mapping[str, str]] = {
     "delayed_retry": "defer",
 }
 
+# RabbitMQ's default exchange, through which a message goes to the queue of its routing key.
+DEFAULT_EXCHANGES: Final[frozenset[str]] = frozenset(("<default>", "(default)", "amq.default"))
+
 # Words that stand in a name where a destination would: "process message", "publish event".
 NO_DESTINATIONS: Final[frozenset[str]] = frozenset(
     ("message", "messages", "msg", "event", "command", "batch", "job", "task")
@@ -307,6 +314,9 @@ OPERATION_NAMES: Final[Mapping[str, str]] = {
     "receive": "receive",
     "next-message": "receive",
     "send": "send",
+    "publish": "send",
+    "process": "process",
+    "consume": "process",
     "kafka.produce": "send",
     "kafka.send": "send",
     "kafka.process": "process",

@@ -100,11 +100,16 @@ def _held_up(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_missing(frame: pl.DataFrame) -> pl.DataFrame:
-    """Of the steps that one instance misses for good, and of those that never came where a step
-    was broken off, keep the one that was due first; `others` lists the labels of the rest."""
-    broken_off = (pl.col("verdict") == "stuck") & pl.col("truncated") & ~pl.col("message")
-    # what is missing for good is told once an instance, what was broken off once a step
-    place = pl.when(broken_off).then(pl.col("step").cast(pl.Int64)).otherwise(-1)
+    """Of the steps that one instance misses for good, of those that never came where a step was
+    broken off, and of one service's handlers that never got a message, keep the one that was due
+    first; `others` lists the labels of the rest."""
+    stuck = pl.col("verdict") == "stuck"
+    broken_off = stuck & (pl.col("truncated") | pl.col("message"))
+    # what is missing for good is told once an instance, what was broken off once a step, and a
+    # message once a service, whichever of its handlers lack it
+    unused = pl.when("message").then(pl.col("service") + 1).otherwise(0)
+    step = pl.concat_str("step", unused, separator=":")
+    place = pl.when(broken_off).then(step).otherwise(pl.lit(""))
     gone = pl.col("verdict").is_in(["missing", "left-out"]) | broken_off
     due = (pl.col("start") + pl.col("p50_ns")).alias("due")
     missing = (

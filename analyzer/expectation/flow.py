@@ -21,6 +21,7 @@ LATE_FACTOR = 1.5  # times the 99th percentile
 STUCK_FACTOR = 3.0  # times the longest wait seen: beyond it the deadline is extrapolated
 SHORT_HISTORY_FACTOR = 10.0  # the same, from fewer than TRUSTED waits
 TRUSTED = 20
+ALWAYS_AFTER = 0.95  # share of a step's occurrences that follow the same one, in time alone
 
 TRANSITIONS: dict[str, pl.DataType] = {
     "a": pl.Int64(),  # label of the step before
@@ -52,8 +53,7 @@ def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
 def followed(table: StepTable) -> pl.DataFrame:
     """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
     label = table.label
-    # an edge that only the order in time suggests teaches nothing about what follows what
-    sure = np.flatnonzero(table.tier != Tier.TIME)
+    sure = np.flatnonzero((table.tier != Tier.TIME) | _always_after(table))
     width = int(label.max(initial=0)) + 1
     _, first = encode(table.source[sure] * width + label[table.target[sure]])
     edges = sure[first]
@@ -73,6 +73,24 @@ def followed(table: StepTable) -> pl.DataFrame:
             "same_trace": table.trace[source] == table.trace[target],
         }
     )
+
+
+def _always_after(table: StepTable) -> Flags:
+    """Edges that only the order in time suggests, between steps that come so each time: the one
+    after the other has ended, whatever else there is. All others teach nothing.
+
+    A key alone joins what a person, or a bus without spans, hands on; that it comes is known only
+    from the others.
+    """
+    timed = table.tier == Tier.TIME
+    if not timed.any():
+        return timed
+    a, b = table.label[table.source], table.label[table.target]
+    pair, _ = encode(a * (int(table.label.max()) + 1) + b)
+    later = table.start[table.target] >= table.end[table.source]
+    together = np.bincount(pair[timed & later], minlength=int(pair.max()) + 1)[pair]
+    times = np.bincount(table.label)[b]
+    return np.asarray(timed & (together >= TRUSTED) & (together >= ALWAYS_AFTER * times))
 
 
 def learn(table: StepTable, pairs: pl.DataFrame) -> pl.DataFrame:

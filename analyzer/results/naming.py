@@ -70,7 +70,7 @@ def instance_names(table: StepTable, labels: pl.DataFrame, orphaned: Flags) -> p
     Of an orphaned instance the beginning is missing: it belongs to the workflow in which its
     first step occurs most often, if there is one.
     """
-    first = np.flatnonzero(_beginnings(table))
+    first = _causal_beginnings(table)
     label = table.label[first].copy()
     lost = np.flatnonzero(orphaned)
     if len(lost) and len(lost) < len(first):
@@ -97,10 +97,16 @@ def instance_names(table: StepTable, labels: pl.DataFrame, orphaned: Flags) -> p
     return names[label].alias("workflow")
 
 
-def _beginnings(table: StepTable) -> Flags:
+def _causal_beginnings(table: StepTable) -> Ints:
+    """By instance: its first step that nothing led to; clocks may put others before it."""
     begins = np.ones(len(table), dtype=np.bool_)
     begins[1:] = table.instance[1:] != table.instance[:-1]
-    return begins
+    first = np.flatnonzero(begins)
+    free = np.ones(len(table), dtype=np.bool_)
+    free[table.target] = False
+    roots = np.flatnonzero(free)[::-1]
+    first[table.instance[roots]] = roots  # the earliest is written last
+    return first
 
 
 def variants(table: StepTable, labels: pl.DataFrame) -> pl.Series:

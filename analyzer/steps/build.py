@@ -12,6 +12,7 @@ from analyzer.steps.key_edges import with_key_edges
 from analyzer.steps.table import StepTable
 from analyzer.stitching.evidence import CONFIDENCE, Evidence, Tier
 from analyzer.stitching.index import SpanIndex
+from analyzer.stitching.labels import normalise
 from analyzer.stitching.roles import Role, plain_receive
 from analyzer.stitching.stitch import Stitching
 from collectors.schema import Status
@@ -424,13 +425,26 @@ def step_frame(table: StepTable, spans: pl.DataFrame, labels: pl.DataFrame) -> p
             "service": named["service"],
             "operation": named["operation"],
             "kind": kinds[table.role],
-            "destination": spans["destination"][table.row],
+            "destination": _general(spans["destination"])[table.row],
             "group": spans["consumer_group"][table.row],
             "start_ns": table.start,
             "end_ns": table.end,
             "error": table.error,
             "shared": table.shared,
         }
+    )
+
+
+def _general(destinations: pl.Series) -> pl.Series:
+    """Destinations without the ids in them, as in the names of steps: `orders.{id}.created`."""
+    distinct = destinations.unique().drop_nulls()
+    names = distinct.cast(pl.String)
+    general = pl.DataFrame({"name": names}).select(normalise(pl.col("name"))).to_series()
+    changed = general != names
+    if not changed.any():
+        return destinations
+    return destinations.replace(
+        distinct.filter(changed), general.filter(changed).cast(destinations.dtype)
     )
 
 

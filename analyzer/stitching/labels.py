@@ -6,10 +6,11 @@ import polars as pl
 
 from analyzer.codes import Ints, combine, ints
 
+MAX_ROUTES = 50  # routing keys of one place: more, and they hold ids that nobody took out
 MAX_LABELS = 10_000  # aggregation keys; what is rarer becomes OTHER
 OTHER = "__other__"
 _NAMING = (
-    *("service", "name", "operation", "destination", "event_type"),
+    *("service", "name", "operation", "destination", "event_type", "routing_key"),
     *("http_method", "http_route", "rpc_method"),
 )
 _VERBS = {"send": "publish", "create": "publish", "process": "process", "receive": "receive"}
@@ -43,11 +44,11 @@ def normalise(names: pl.Expr) -> pl.Expr:
 def operation_name() -> pl.Expr:
     """The operation of a span from its columns `_NAMING` (as strings).
 
-    Messaging: verb, destination and the type of the message, where these differ. HTTP: method
-    and route where the span's own name has no path. Otherwise the span's name.
+    Messaging: verb, destination and the type or routing key of the message, where these differ.
+    HTTP: method and route where the span's own name has no path. Otherwise the span's name.
     """
     verb = pl.col("operation").replace_strict(_VERBS, default=None)
-    place, what = pl.col("destination"), pl.col("event_type")
+    place, what = pl.col("destination"), pl.coalesce("event_type", "routing_key")
     lower, type_ = place.str.to_lowercase(), what.str.to_lowercase()
     same = lower.str.contains(type_, literal=True) | type_.str.contains(lower, literal=True)
     both = pl.concat_str(place, pl.when(~same).then(what), separator=" ", ignore_nulls=True)
@@ -71,6 +72,7 @@ def label_table(spans: pl.DataFrame) -> tuple[Ints, pl.DataFrame]:
     named = (
         spans.select(_NAMING)[first]
         .with_columns(pl.col(_NAMING).cast(pl.String))
+        .with_columns(routing_key=_route())
         .select("service", operation=operation_name())
     )
     named = _cap(named, codes)
@@ -79,6 +81,13 @@ def label_table(spans: pl.DataFrame) -> tuple[Ints, pl.DataFrame]:
     word = pl.Categorical()
     table = labels.select(pl.col("service").cast(word), pl.col("operation").cast(word))
     return ints(of_name["label"])[codes], table
+
+
+def _route() -> pl.Expr:
+    """The routing key, where it says what a message is: of few in its place, and not a queue's
+    own name."""
+    few = normalise(pl.col("routing_key")).n_unique().over("service", "operation", "destination")
+    return pl.when(few <= MAX_ROUTES).then("routing_key")
 
 
 def _cap(named: pl.DataFrame, codes: Ints) -> pl.DataFrame:

@@ -153,9 +153,12 @@ def test_an_update_says_what_is_new_and_what_a_value_would_be() -> None:
     after = updated(edited, "e.yaml", demo())
     assert "within: 3m, required: true}  # promised to the customer" in after
     assert "by this recording: within 10s" in after
-    assert f'{MARK} not in this file: {{step: "publish parcels", service: "logistics"' in after
+    assert (
+        f'{MARK} not in this file: {{step: "publish parcels parcel.assigned", service: "logistics"'
+        in after
+    )
     steps = parse(after, "e.yaml").workflows[0].steps
-    assert "publish parcels" not in {one.name.operation for one in steps}
+    assert "publish parcels parcel.assigned" not in {one.name.operation for one in steps}
 
 
 def test_a_workflow_that_was_removed_stays_removed_and_is_named() -> None:
