@@ -137,7 +137,7 @@ def build_context(
     labels = extended(labels, declared.expectations)
     configured = [key for key in (*keys, *declared.expectations.keys) if key != AUTO]
     stitching = stitch(recording, index, role, parse_keys(configured))
-    found = discover(recording, stitching.fragment)
+    found = discover(recording, stitching.fragment, stitching.parent)
     found = tuple(
         one for one in found if one.key not in {key.partition("=")[0] for key in configured}
     )

@@ -82,7 +82,7 @@ def _always_after(table: StepTable) -> Flags:
     A key alone joins what a person, or a bus without spans, hands on; that it comes is known only
     from the others.
     """
-    timed = table.tier == Tier.TIME
+    timed = np.asarray(table.tier == Tier.TIME)
     if not timed.any():
         return timed
     a, b = table.label[table.source], table.label[table.target]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Ints, ints, of_words
+from analyzer.codes import Flags, Ints, ints, jump, of_words
 from analyzer.stitching.keys import PLACEHOLDERS, Conflict
 from collectors.recording import Recording
+from collectors.schema import Kind
 
 _TECHNICAL = (
     r"^(http|net|network|server|client|url|user_agent|thread|code|db|rpc|messaging|exception|otel|"
@@ -20,6 +21,7 @@ _TECHNICAL = (
 )
 _SAMPLE = 200_000  # attribute rows looked at first; keys that fail there are not counted in full
 _MIN_VALUES = 5
+_MAX_TORN = 0.02  # share of fragments in which a key may contradict itself
 _MAX_FRAGMENTS = 50  # fragments one value may join before it looks like a tenant
 
 
@@ -35,20 +37,21 @@ class KeyCandidate:
     score: float  # 0..1
 
 
-def discover(recording: Recording, fragment: Ints) -> tuple[KeyCandidate, ...]:
+def discover(recording: Recording, fragment: Ints, above: Ints) -> tuple[KeyCandidate, ...]:
     """Attributes that would join fragments of different services without contradicting any.
 
     After Motahari-Nezhad et al., VLDB Journal 20(3), 2011: a correlation condition is
     interesting where its values are neither unique to a fragment nor shared by nearly all, and
-    where it never puts two values into one fragment.
+    where it never puts two values into one fragment. Values side by side in one, as below a poll
+    loop that carries none, are no contradiction. `above`: row of the cause of each span, or -1.
     """
     likely = _likely(recording.attributes)
     rows = recording.attributes[likely[:_SAMPLE]]
-    promising = _judge(recording, fragment, rows, minimum=2)
+    promising = _judge(recording, fragment, above, rows, minimum=2)
     if len(likely) > _SAMPLE:
         keys = [one.key for one in promising]
         rows = recording.attributes.filter(_among(recording.attributes, keys))
-    return tuple(_judge(recording, fragment, rows, minimum=_MIN_VALUES))
+    return tuple(_judge(recording, fragment, above, rows, minimum=_MIN_VALUES))
 
 
 IDENTIFYING = 0.95  # share of cases with one value only, from which on a key identifies cases
@@ -117,27 +120,52 @@ def _among(attributes: pl.DataFrame, keys: list[str]) -> pl.Series:
     return pl.Series(of_words(attributes["key"], lambda names: names.is_in(keys)))
 
 
+def _torn(frame: pl.DataFrame, above: Ints, loop: Flags) -> pl.DataFrame:
+    """Share of the fragments of each key (columns key, several) that it contradicts itself in: it
+    has several values there, and not only side by side below a loop. Few keys are looked at."""
+    per_fragment = frame.group_by("key", "fragment").agg(n=pl.col("value").n_unique())
+    shares = per_fragment.group_by("key").agg(
+        several=(pl.col("n") > 1).mean(), fragments=pl.len().cast(pl.Int64)
+    )
+    doubtful = shares.filter(pl.col("several") > _MAX_TORN)["key"]
+    torn: list[int | None] = []
+    for key in doubtful:
+        mine = frame.filter(pl.col("key") == key)
+        mine = mine.join(per_fragment.filter(pl.col("n") > 1), on=["key", "fragment"])
+        row = ints(mine["row"])
+        value = np.full(len(above), -1, dtype=np.int64)
+        value[row] = ints(mine["value"].rank("dense"))
+        upper = np.where(above[row] >= 0, jump(above, value >= 0)[above[row]], -1)
+        below_another = (upper >= 0) & (value[upper] != value[row])
+        torn.append(mine.filter(pl.Series(below_another | ~loop[row]))["fragment"].n_unique())
+    told = pl.DataFrame({"key": doubtful, "torn": pl.Series(torn, dtype=pl.Int64)})
+    several = pl.coalesce(pl.col("torn") / pl.col("fragments"), "several")
+    return shares.join(told, on="key", how="left").select("key", several=several)
+
+
+def _loops(recording: Recording, above: Ints) -> Flags:
+    """By span: whether the root above it is a loop or a job: it serves nobody, takes no message."""
+    kind = ints(recording.spans["kind"])
+    root = jump(above, above < 0)
+    return np.asarray(~np.isin(kind[root], (Kind.SERVER, Kind.PRODUCER, Kind.CONSUMER)))
+
+
 def _judge(
-    recording: Recording, fragment: Ints, rows: pl.DataFrame, minimum: int
+    recording: Recording, fragment: Ints, above: Ints, rows: pl.DataFrame, minimum: int
 ) -> list[KeyCandidate]:
     if rows.is_empty():
         return []
     row = ints(rows["span"])
     frame = rows.select("key", "value").with_columns(
-        fragment=pl.Series(fragment[row]), service=recording.spans["service"][row]
+        row=pl.Series(row),
+        fragment=pl.Series(fragment[row]),
+        service=recording.spans["service"][row],
     )
     frame = frame.filter(
         (pl.col("value").str.len_chars() >= 3) & ~pl.col("value").is_in(PLACEHOLDERS)
     )
     by_value = frame.group_by("key", "value").agg(
         fragments=pl.col("fragment").n_unique(), services=pl.col("service").n_unique()
-    )
-    contradictions = (
-        frame.unique(["key", "fragment", "value"])
-        .group_by("key", "fragment")
-        .len()
-        .group_by("key")
-        .agg(several=(pl.col("len") > 1).mean())
     )
     figures = (
         by_value.group_by("key")
@@ -148,14 +176,18 @@ def _judge(
             largest=pl.col("fragments").max(),
             services=pl.col("services").max(),
         )
-        .join(contradictions, on="key")
+        .filter((pl.col("joined") >= 2) & (pl.col("services") >= 2))
+    )
+    promising = frame.filter(pl.col("key").is_in(figures["key"].implode()))
+    figures = (
+        figures.join(_torn(promising, above, _loops(recording, above)), on="key")
         .with_columns(pl.col("key").cast(pl.String))
         .filter(
             (pl.col("values") >= minimum)
             & (pl.col("joined") >= 2)
             & (pl.col("services") >= 2)
             & (pl.col("largest") <= _MAX_FRAGMENTS)
-            & (pl.col("several") <= 0.02)
+            & (pl.col("several") <= _MAX_TORN)
         )
         .with_columns(score=(pl.col("joined") / pl.col("values")) * (1 - pl.col("several")))
         .sort(["score", "joined", "key"], descending=[True, True, False])

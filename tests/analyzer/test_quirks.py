@@ -34,6 +34,7 @@ FIELDS = {
     "trace_counts",
     "waits_ns",
     "waiting_for",
+    "suggests",
 }
 
 
@@ -91,6 +92,8 @@ def check(analysis: Analysis, field: str, wanted: Any) -> None:
             assert between["wait_ns"].unique().to_list() == wanted
         case "waiting_for":
             assert sorted(waiting) == wanted
+        case "suggests":
+            assert [one.kind for one in analysis.key_suggestions] == wanted
         case _:
             assert field in FIELDS
 
