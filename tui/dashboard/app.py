@@ -57,6 +57,7 @@ class Dashboard(App[int]):
     #content > Page.-open { display: block; }
     #small { display: none; width: 1fr; height: 1fr; content-align: center middle; }
     .-ascii ModalScreen > Vertical { border: ascii $primary; }
+    FooterKey.-command-palette { margin: 0; padding-right: 1; }
     Screen.-small > * { display: none; }
     Screen.-small > #small { display: block; }
     """
