@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -31,6 +32,9 @@ class _Span:
     name: str
     tags: list[Attribute]
     annotations: list[tuple[int, str]]
+
+
+Halves = dict[Key, dict[str, list[_Span]]]  # of shared ids: a service's, by their start
 
 
 def fits(document: Object) -> bool:
@@ -65,25 +69,34 @@ class ZipkinSpans:
         groups: dict[Key, list[_Span]] = {}
         for span in self.spans:
             groups.setdefault((span.trace, span.id), []).append(span)
-        halves: dict[Key, list[_Span]] = {}
+        halves: Halves = {}
         for key, group in groups.items():
             whole = self._without_partial(group)
             groups[key] = whole
             servers = [span for span in whole if _is_server(span)]
             if servers and len(servers) < len(whole) and any(map(_is_client, whole)):
-                halves[key] = sorted(servers, key=lambda span: (span.start_ns, span.service))
+                of = halves.setdefault(key, {})
+                for span in sorted(servers, key=_start):
+                    of.setdefault(span.service, []).append(span)
         for group in groups.values():
             for span in group:
                 _add(span, halves, builder)
 
     def _without_partial(self, group: list[_Span]) -> list[_Span]:
         """Without reports that have neither time nor kind beside a full one of that service."""
-        full = [span for span in group if span.start_ns or span.kind]
-        services = {span.service for span in full}
-        kept = [span for span in group if span in full or span.service not in services]
+        services = {span.service for span in group if _is_full(span)}
+        kept = [span for span in group if _is_full(span) or span.service not in services]
         if len(kept) < len(group):
             self.ledger.skipped["zipkin-partial-reports"] += len(group) - len(kept)
         return kept
+
+
+def _is_full(span: _Span) -> bool:
+    return bool(span.start_ns or span.kind)
+
+
+def _start(span: _Span) -> int:
+    return span.start_ns
 
 
 def _is_server(span: _Span) -> bool:
@@ -94,17 +107,15 @@ def _is_client(span: _Span) -> bool:
     return span.kind == KINDS["CLIENT"] and not span.shared
 
 
-def _ids(span: _Span, halves: Mapping[Key, list[_Span]]) -> tuple[int, int]:
+def _ids(span: _Span, halves: Halves) -> tuple[int, int]:
     """(own id, parent id): a server half gets an id of its own, its children hang under it."""
     if _is_server(span) and (span.trace, span.id) in halves:
         return half_id(span), span.id
-    above = [
-        half for half in halves.get((span.trace, span.parent), ()) if half.service == span.service
-    ]
+    above = halves.get((span.trace, span.parent), {}).get(span.service)
     if not above:
         return span.id, span.parent
-    begun = [half for half in above if half.start_ns <= span.start_ns]
-    return span.id, half_id(begun[-1] if begun else above[0])
+    begun = bisect_right(above, span.start_ns, key=_start)  # the last one that had begun
+    return span.id, half_id(above[max(begun - 1, 0)])
 
 
 def half_id(span: _Span) -> int:
@@ -114,7 +125,7 @@ def half_id(span: _Span) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) or 1
 
 
-def _add(span: _Span, halves: Mapping[Key, list[_Span]], builder: Builder) -> None:
+def _add(span: _Span, halves: Halves, builder: Builder) -> None:
     own, parent = _ids(span, halves)
     error = next((text for key, text, _ in span.tags if key == "error"), None)
     row = builder.span(

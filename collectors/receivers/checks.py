@@ -5,8 +5,10 @@ As little as an honest answer needs: what is inside a span is decoded later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -116,8 +118,6 @@ def _wrong(span: bytes) -> str:
 class _Span(msgspec.Struct, gc=False):
     traceId: str | None = None
     spanId: str | None = None
-    trace_id: str | None = None
-    span_id: str | None = None
 
 
 class _Scope(msgspec.Struct):
@@ -141,18 +141,21 @@ def _otlp_json(body: bytes) -> Checked:
     if not trimmed(body[:64]).startswith(b"{"):
         raise Refused(Why.MALFORMED, "an ExportTraceServiceRequest is a JSON object")
     found = _read(body, _Request)
-    groups = found.resourceSpans or () if found else ()
-    ids = [
-        (span.traceId or span.trace_id or "", span.spanId or span.span_id or "")
-        for group in groups for scope in group.scopeSpans or () for span in scope.spans or ()
-    ]  # fmt: skip
-    if not ids:
+    groups = (found.resourceSpans or []) if found else []
+    good = [_is_hex(one.traceId, 32) and _is_hex(one.spanId, 16) for one in _spans(groups)]
+    if not good or (not all(good) and _OTHER_NAMES.search(body)):
         return _carefully(body)
-    good = [_is_hex(trace, 32) and _is_hex(span, 16) for trace, span in ids]
     if all(good):
         return Checked(len(good))
-    trace, span = ids[good.index(False)]
-    return _partly(good, _place(groups, good.index(False)), trace, span)
+    first = good.index(False)
+    one = next(islice(_spans(groups), first, None))
+    return _partly(good, _place(groups, first), one.traceId, one.spanId)
+
+
+def _spans(groups: Iterable[_Resource]) -> Iterator[_Span]:
+    for group in groups:
+        for scope in group.scopeSpans or ():
+            yield from scope.spans or ()
 
 
 def _place(groups: Iterable[_Resource], number: int) -> str:
@@ -168,14 +171,14 @@ def _place(groups: Iterable[_Resource], number: int) -> str:
 def _zipkin_json(body: bytes) -> Checked:
     if not trimmed(body[:64]).startswith(b"["):
         raise Refused(Why.MALFORMED, "Zipkin v2 spans are a JSON list")
-    ids = [(one.traceId or "", one.id or "") for one in _read(body, list[_Zipkin]) or ()]
-    if not ids:
+    spans = _read(body, list[_Zipkin]) or []
+    good = [_is_hex(one.traceId, 32, True) and _is_hex(one.id, 16, True) for one in spans]
+    if not good:
         return _carefully(body)
-    good = [_is_hex(trace, 32, True) and _is_hex(span, 16, True) for trace, span in ids]
     if all(good):
         return Checked(len(good))
-    trace, span = ids[good.index(False)]
-    return _partly(good, f"[{good.index(False)}]", trace, span, short=True)
+    one = spans[first := good.index(False)]
+    return _partly(good, f"[{first}]", one.traceId, one.id, short=True)
 
 
 def _read(body: bytes, shape: type[T]) -> T | None:
@@ -191,20 +194,22 @@ def _read(body: bytes, shape: type[T]) -> T | None:
         return None
 
 
-def _partly(good: list[bool], place: str, trace: str, span: str, *, short: bool = False) -> Checked:
+def _partly(
+    good: list[bool], place: str, trace: str | None, span: str | None, *, short: bool = False
+) -> Checked:
     """The account of a request of which some spans have no ids; these are the first one's."""
     reason, name = "", "traceId"
     try:
-        scalars.trace_id(trace or None, short=short)
+        scalars.trace_id(trace, short=short)
         name = "id" if short else "spanId"
-        scalars.span_id(span or None, short=short)
+        scalars.span_id(span, short=short)
     except Rejected as bad:
         reason = f"{bad.reason}: {place}.{name}: {bad.detail}"
     return Checked(sum(good), len(good) - sum(good), reason)
 
 
-def _is_hex(text: str, digits: int, short: bool = False) -> bool:
-    if not (len(text) == digits or (short and 0 < len(text) < digits)):
+def _is_hex(text: str | None, digits: int, short: bool = False) -> bool:
+    if not text or not (len(text) == digits or (short and len(text) < digits)):
         return False
     try:
         raw = bytes.fromhex(text if len(text) == digits else text.zfill(digits))
@@ -241,6 +246,7 @@ def _carefully(body: bytes) -> Checked:
     return Checked(len(reader.builder), rejected, reason)
 
 
+_OTHER_NAMES = re.compile(rb'"(?:trace|span)_id"')  # as protobuf spells them
 # reasons that are about the request, not about one of its spans
 _WHOLE = frozenset({"invalid-json", "nested-too-deep", "unknown-shape"})
 _CHECKS: dict[Kind, Callable[[bytes], Checked]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,14 @@ def test_a_partial_report_is_no_conflict(reading: Any) -> None:
     found = reading([zipkin("1", kind="SERVER"), partial])
     assert (found.intake.spans, found.intake.conflicts) == (1, 0)
     assert dict(found.intake.skipped) == {"zipkin-partial-reports": 1}
+
+
+def test_one_id_for_all_costs_no_more(reading: Any) -> None:
+    """10,000 spans of one id and as many children: each is looked at once, not once a span."""
+    kinds = ("SERVER", "CLIENT")
+    same = [zipkin("1", kind=kinds[n % 2], timestamp=n + 1) for n in range(10_000)]
+    below = [zipkin(f"{n + 2:x}", parentId="1", timestamp=n + 1) for n in range(10_000)]
+    begin = time.process_time()
+    found = reading([*same, *below])
+    assert time.process_time() - begin < 12  # each looked at by each: more than half a minute
+    assert found.intake.spans > 10_000
