@@ -27,9 +27,20 @@ def glob(pattern: str) -> str:
 
 def matching(pattern: str, names: pl.Series) -> Flags:
     """Which of the names (strings) the pattern means; null never."""
-    if not any(char in pattern for char in "*?"):
+    if not _is_glob(pattern):
         return (names == pattern).fill_null(False).to_numpy()
     return names.str.contains(glob(pattern)).fill_null(False).to_numpy()
+
+
+def means(pattern: str, name: str) -> bool:
+    """Whether the pattern means this one name."""
+    if not _is_glob(pattern):
+        return pattern == name
+    return bool(matching(pattern, pl.Series([name]))[0])
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(char in pattern for char in "*?")
 
 
 def extended(labels: pl.DataFrame, expectations: Expectations) -> pl.DataFrame:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from analyzer.conformance.expectations import Step, StepName, Workflow
 from analyzer.conformance.file import parse
 from analyzer.conformance.learned import (
@@ -20,7 +18,7 @@ from analyzer.conformance.learned import (
     LearnedWorkflow,
     Name,
 )
-from analyzer.conformance.match import matching
+from analyzer.conformance.match import means
 from analyzer.duration import plural, spell
 from analyzer.escape import visible
 
@@ -221,11 +219,10 @@ def _inserts(
 
 
 def _is(names: Sequence[StepName], name: Name) -> bool:
-    service = pl.Series([name.service])
-    spelled = pl.Series([name.operation, str(name)])
+    spelled = (name.operation, str(name))
     return any(
-        bool(matching(one.operation, spelled).any())
-        and (one.service is None or bool(matching(one.service, service)[0]))
+        any(means(one.operation, text) for text in spelled)
+        and (one.service is None or means(one.service, name.service))
         for one in names
     )
 

@@ -221,8 +221,9 @@ def test_terminated_under_load(served: Served) -> None:
     stopping.set()
     for thread in threads:
         thread.join()
-    # 10 s and less where it has a core; after 30 s Kubernetes would kill it on any machine.
-    assert (served.process.returncode, took < 30) == (0, True), took
+    # 10 s is the promise; what shares the cores of a busy machine is given its part of the time.
+    limit = 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert (served.process.returncode, took < limit) == (0, True), (took, limit)
     assert done <= numbers(served.folder)
 
 
