@@ -37,7 +37,7 @@ from analyzer.stitching.index import build_index
 from analyzer.stitching.key_discovery import KeyCandidate, discover
 from analyzer.stitching.keys import parse_keys
 from analyzer.stitching.labels import label_table
-from analyzer.stitching.roles import roles
+from analyzer.stitching.roles import reading, roles
 from analyzer.stitching.stitch import stitch
 from collectors.recording import Recording
 
@@ -146,7 +146,7 @@ def build_context(
         stitching, found = stitch(recording, index, role, parse_keys(accepted)), ()
     ids = component_ids(recording.spans, index, stitching)
     table = build_steps(recording.spans, index, role, label, stitching, _rank(ids))
-    pairs = followed(table)
+    pairs = followed(table, reading(recording.spans)[table.row])
     label_service = label_services(labels)
     latest, strays = watermark(recording.spans, wall_ns, clocks_ahead(table, label_service))
     context = Context(

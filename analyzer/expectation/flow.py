@@ -50,10 +50,13 @@ def wilson(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
 
 
-def followed(table: StepTable) -> pl.DataFrame:
-    """One row for each (step, label that followed it): columns step, a, b, wait, message, late."""
+def followed(table: StepTable, reads: Flags | None = None) -> pl.DataFrame:
+    """One row for each (step, label that followed it): columns step, a, b, wait, message, late.
+
+    `reads`: steps in which somebody only looked, which no flow waits for unless it asks for them.
+    """
     label = table.label
-    sure = np.flatnonzero((table.tier != Tier.TIME) | _always_after(table))
+    sure = np.flatnonzero((table.tier != Tier.TIME) | _always_after(table, reads))
     width = int(label.max(initial=0)) + 1
     _, first = encode(table.source[sure] * width + label[table.target[sure]])
     edges = sure[first]
@@ -75,7 +78,7 @@ def followed(table: StepTable) -> pl.DataFrame:
     )
 
 
-def _always_after(table: StepTable) -> Flags:
+def _always_after(table: StepTable, reads: Flags | None) -> Flags:
     """Edges that only the order in time suggests, between steps that come so each time: the one
     after the other has ended, whatever else there is. All others teach nothing.
 
@@ -83,6 +86,8 @@ def _always_after(table: StepTable) -> Flags:
     from the others.
     """
     timed = np.asarray(table.tier == Tier.TIME)
+    if reads is not None:
+        timed &= ~reads[table.target]
     if not timed.any():
         return timed
     a, b = table.label[table.source], table.label[table.target]

@@ -13,6 +13,8 @@ from analyzer.stitching.evidence import MAX_SKEW_NS, Tier
 from analyzer.stitching.index import SpanIndex
 from analyzer.stitching.roles import Role
 
+MIN_PAIRS = 20  # of one send and one take, from which on their clocks are compared
+
 
 def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> StepTable:
     """Hang consumers on a send to their destination, and any other step that nothing leads to on
@@ -28,11 +30,13 @@ def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> S
     wanted = inside.join(pl.DataFrame({"step": loose}), on="step", how="semi")
     matched = _by_destination(wanted, inside)
     early = matched.filter(pl.col("start") < pl.col("start_source")).select("step")
+    # of a clock that runs behind, and so are all that stand beside it
+    early = wanted.join(early, on="step", how="semi").select("instance", "trace").unique()
     # a consumer whose destination somebody sends to waits for such a send, not for any step
     sent = spans["destination"].filter(pl.Series(_sends(table, len(spans)))).drop_nulls().unique()
     rest = wanted.join(matched, on="step", how="anti")
     rest = rest.filter(~pl.col("destination").is_in(sent.implode()).fill_null(False))
-    in_time = _by_time(rest, inside.join(early, on="step", how="anti"))
+    in_time = _by_time(rest, inside.join(early, on=["instance", "trace"], how="anti"))
     by_key = _extended(table, matched, Tier.KEY)
     return _extended(by_key, in_time, Tier.TIME)
 
@@ -52,6 +56,7 @@ def _steps(table: StepTable, spans: pl.DataFrame) -> pl.DataFrame:
             "label": table.label,
             "role": table.role,
             "error": table.error,
+            "trace": table.trace,
             "destination": spans["destination"][table.row],
         }
     )
@@ -59,14 +64,18 @@ def _steps(table: StepTable, spans: pl.DataFrame) -> pl.DataFrame:
 
 def _by_destination(wanted: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
     """Pair the n-th take of a consumer with the n-th send to the destination; what comes on top
-    (a redelivery) goes with the last send before it. Clocks may differ by MAX_SKEW_NS."""
+    (a redelivery) goes with the last send before it. Clocks may differ by MAX_SKEW_NS, and by what
+    they are seen to differ each time."""
     place = ["instance", "destination"]
     takes = wanted.filter(pl.col("role").is_in([int(Role.PROCESS), int(Role.RECEIVE)]))
     takes = takes.sort("start", "step").with_columns(nth=_nth_success([*place, "label"]))
     sends = inside.filter(pl.col("role") == Role.SEND).sort("start", "step")
     ranked = sends.with_columns(nth=_nth(place))
     paired = takes.join(ranked, on=[*place, "nth"], suffix="_source")
-    paired = paired.filter(pl.col("start_source") <= pl.col("start") + MAX_SKEW_NS)
+    lead = pl.col("start_source") - pl.col("start")
+    same = ["label", "label_source"]
+    usual = pl.when(pl.len().over(same) >= MIN_PAIRS).then(lead.median().over(same))
+    paired = paired.filter(lead <= MAX_SKEW_NS + pl.max_horizontal(usual, 0))
     more = takes.join(paired, on="step", how="anti").sort("start", "step")
     late = more.join_asof(
         sends, on="start", by=place, suffix="_source", check_sortedness=False, coalesce=False

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 import polars as pl
 
-from analyzer.codes import Flags, Ints, flags, ints
+from analyzer.codes import Flags, Ints, flags, ints, of_words
 from analyzer.stitching.index import SpanIndex
 from collectors.schema import Kind, Status
 
@@ -91,6 +91,11 @@ def _uninstrumented_call(spans: pl.DataFrame, kind: Ints, index: SpanIndex) -> F
     # a server of the same service below it is instrumented too
     has_child[parent[kind[child] == Kind.SERVER]] = True
     return np.asarray((kind == Kind.CLIENT) & ~has_child & ~is_database)
+
+
+def reading(spans: pl.DataFrame) -> Flags:
+    """Spans that serve a look: HTTP methods that are safe (RFC 9110, 9.2.1)."""
+    return of_words(spans["http_method"], lambda names: names.is_in(["GET", "HEAD", "OPTIONS"]))
 
 
 def plain_receive(spans: pl.DataFrame, role: Ints) -> Flags:
