@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,9 +14,28 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from tui.dashboard.menu import CSS
-from tui.dashboard.rows import Rows
+from tui.dashboard.rows.column import Column
 
 HELP = "space shows or hides, J K move, r as it was"
+
+
+class Table(Protocol):
+    """What the dialog asks of a table, and tells it."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Those that are shown, in their order."""
+
+    @property
+    def declared(self) -> Sequence[Column]:
+        """All there are."""
+
+    @property
+    def fitting(self) -> Collection[str]:
+        """Ids of those that there is room for."""
+
+    def choose(self, ids: Sequence[str] | None) -> None:
+        """Show these; None: as it has it by itself."""
 
 
 class ColumnMenu(ModalScreen[None]):
@@ -38,7 +57,7 @@ class ColumnMenu(ModalScreen[None]):
         Binding("k", "go(-1)", "Up", show=False, id="columns.up"),
     ]
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Table) -> None:
         super().__init__()
         self._rows = rows
         self._shown: set[str] = set()
