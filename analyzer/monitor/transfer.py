@@ -162,25 +162,31 @@ def encoded(look: Look, outbox: Outbox, session: str) -> bytes:
 
 def decoded(data: bytes) -> Read:
     """The message again. Raises Unusable."""
+    envelope = _opened(data)
     try:
-        envelope = msgspec.msgpack.decode(data, type=_Envelope)
-        if envelope.format != FORMAT:
-            raise Unusable(
-                f"the server is choreoscope {envelope.version[:40]} and speaks format "
-                f"{envelope.format}; this is {version('choreoscope')} and reads format {FORMAT}: "
-                "the versions have to match"
-            )
         fields = msgspec.msgpack.decode(envelope.body, type=dict[str, msgspec.Raw])
         message, unsaid = _message(fields)
         frames = {name: _frame(name, message.tables.get(name), unsaid) for name in SHAPES}
-    except msgspec.MsgspecError as error:
-        raise Unusable(f"the answer is no look of choreoscope: {error}") from error
-    except _Lacking as error:
+    except (_Lacking, msgspec.MsgspecError) as error:
         raise Unusable(
             f"the answer of choreoscope {envelope.version[:40]} is not understood: {error}; this "
             f"is {version('choreoscope')}: the versions have to match"
         ) from error
     return Read(replace(message, tables={}), frames, tuple(sorted(unsaid)))
+
+
+def _opened(data: bytes) -> _Envelope:
+    try:
+        envelope = msgspec.msgpack.decode(data, type=_Envelope)
+    except msgspec.MsgspecError as error:
+        raise Unusable(f"the answer is no look of choreoscope: {error}") from error
+    if envelope.format != FORMAT:
+        raise Unusable(
+            f"the server is choreoscope {envelope.version[:40]} and speaks format "
+            f"{envelope.format}; this is {version('choreoscope')} and reads format {FORMAT}: "
+            "the versions have to match"
+        )
+    return envelope
 
 
 class _Lacking(ValueError):

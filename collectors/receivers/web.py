@@ -136,7 +136,9 @@ class Web:
         try:
             answer = await self._answer(scope, protocol)
             headers = [("content-type", answer.type), *answer.headers]
-            if answer.stream is not None and scope.method != "HEAD":
+            stream = None if scope.method == "HEAD" else answer.stream
+            transport = None
+            if stream is not None:
                 transport = protocol.response_stream(answer.status, headers)
             elif scope.method == "HEAD" or not answer.body:
                 protocol.response_empty(answer.status, headers)
@@ -144,8 +146,8 @@ class Web:
                 protocol.response_bytes(answer.status, headers, answer.body)
         finally:
             self.active -= 1  # a stream has no end: nobody waits for it
-        if answer.stream is not None and scope.method != "HEAD":
-            await self._stream(answer.stream, Outflow(transport, scope.client))
+        if stream is not None:
+            await self._stream(stream, Outflow(transport, scope.client))
 
     async def _stream(
         self, stream: Callable[[Outflow], Coroutine[Any, Any, None]], out: Outflow

@@ -199,13 +199,14 @@ def snapshot_of(read: Read, generation: int) -> Snapshot:
     """What the screens are shown of a message."""
     message = read.message
     fields: dict[str, Any] = {name: getattr(message, name) for name in SAME}
+    fields.update(read.frames)
     return Snapshot(
         generation=generation,
         at_ns=message.at_ns,
         as_of_ns=message.as_of_ns,
         finished={(workflow, state): count for workflow, state, count in message.finished},
         unsaid=read.unsaid,
-        **(fields | read.frames),
+        **fields,
     )
 
 

@@ -33,6 +33,12 @@ SHOP = (
     ("electronics", 1.0, FAULTS, "1.2s"),
     ("login", 0.5, "handler-error:0.02,hang:0.005", ""),
 )
+# What is shown first, while the rest of the history is still being made: few orders, many faults.
+# Several systems: each breaks the context at one place, which may be joined by something else.
+OPENINGS, OPENING, OPENING_S = 3, 5, 60
+DRAWN_S = 0.3  # in which the screen has the processor for itself, to draw the opening
+OPENING_FAULTS = "handler-error:0.1,dead-letter:0.05,broken-propagation:0.4,lost:0.1,late:0.2"
+APART = 1 << 40  # beyond every seed that can be given: the opening is of another one
 ALERT_AFTER_NS = 5_000_000_000  # nobody wants to wait for the first alert of a demonstration
 CLOSED_NS = 600_000_000_000  # what failed is shown so long
 LEARNED = 10_000  # spans
@@ -51,18 +57,23 @@ def scenarios(seed: int, rate: float) -> list[str]:
     return found
 
 
+def opening(seed: int) -> list[str]:
+    """Some orders of the last minute, as URIs of scenarios."""
+    system, _, _, gap = SHOP[0]
+    rest = f"length={OPENING_S}s&faults={OPENING_FAULTS}&gap={gap}"
+    seeds = (seed + (number + 1) * APART for number in range(OPENINGS))
+    return [f"sim:{system}?instances={OPENING}&seed={each}&{rest}" for each in seeds]
+
+
 class Shop:
-    """The shop's spans as a source of a monitor."""
+    """The shop's spans as a source of a monitor: the opening, then history and presence."""
 
     damaged = 0
 
     def __init__(self, seed: int, rate: float, now_ns: int) -> None:
-        from collectors.simulate.live import Live
-        from collectors.simulate.scenario import parse
-
-        begin = now_ns - round(max(HISTORY / rate, HISTORY_S) * 1e9)
-        self._live: list[Live] = [Live(parse(uri), begin) for uri in scenarios(seed, rate)]
-        self._begun = False
+        self._seed, self._rate, self._now = seed, rate, now_ns
+        self._live: list[Live] = []
+        self._polls = 0
         self.requests = 0
 
     @property
@@ -71,14 +82,30 @@ class Shop:
         return {}
 
     def poll(self) -> Taken:
-        """What has happened since the last call; at first the history."""
+        """What has happened since the last call; at first the opening, then the history."""
         from analyzer.monitor.source import Taken
 
+        if self._polls == 0:
+            self._open(opening(self._seed), OPENING_S)
+        elif self._polls == 1:
+            time.sleep(DRAWN_S)
+            self.begin()
         now = time.time_ns()
+        self._polls += 1
         parts = self.until(now)
-        arrived, self._begun = (now if self._begun else None), True
         self.requests += bool(parts)
-        return Taken(parts, arrived)
+        return Taken(parts, now if self._polls > 2 else None, more=self._polls == 1)
+
+    def begin(self) -> None:
+        """Open what has been open for a while, and stays so."""
+        self._open(scenarios(self._seed, self._rate), max(HISTORY / self._rate, HISTORY_S))
+
+    def _open(self, uris: Sequence[str], ago_s: float) -> None:
+        from collectors.simulate.live import Live
+        from collectors.simulate.scenario import parse
+
+        begin = self._now - round(ago_s * 1e9)
+        self._live += [Live(parse(uri), begin) for uri in uris]
 
     def until(self, now_ns: int) -> list[Part]:
         """The spans that have arrived since the last call."""
@@ -125,4 +152,6 @@ def recording(seed: int) -> tuple[Recording, int]:
     from collectors.simulate.world import EPOCH_NS
 
     now = EPOCH_NS + round(HISTORY / RATE * 1e9)
-    return assemble(Shop(seed, RATE, now).until(now), Intake(sources=(NAME,))), now
+    shop = Shop(seed, RATE, now)
+    shop.begin()
+    return assemble(shop.until(now), Intake(sources=(NAME,))), now
