@@ -332,6 +332,8 @@ class Dashboard(App[int]):
 
     async def _mount_page(self, page: Page, place: Place) -> None:
         await self.screen_stack[0].query_one("#content").mount(page)
+        if self._exit or not page.is_attached:  # closed meanwhile
+            return
         self._show_notice()
         self._mounted(page, place)
 
