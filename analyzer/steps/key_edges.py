@@ -29,14 +29,16 @@ def with_key_edges(table: StepTable, spans: pl.DataFrame, index: SpanIndex) -> S
     inside = _steps(table, spans).filter(pl.Series(several[table.instance]))
     wanted = inside.join(pl.DataFrame({"step": loose}), on="step", how="semi")
     matched = _by_destination(wanted, inside)
-    early = matched.filter(pl.col("start") < pl.col("start_source")).select("step")
-    # of a clock that runs behind, and so are all that stand beside it
-    early = wanted.join(early, on="step", how="semi").select("instance", "trace").unique()
+    early = matched.filter(pl.col("start") < pl.col("start_source"))
+    # where a clock runs behind each time, all that stands beside such a step is as early
+    behind = wanted.join(early.filter("behind"), on="step", how="semi").select("instance", "trace")
     # a consumer whose destination somebody sends to waits for such a send, not for any step
     sent = spans["destination"].filter(pl.Series(_sends(table, len(spans)))).drop_nulls().unique()
     rest = wanted.join(matched, on="step", how="anti")
     rest = rest.filter(~pl.col("destination").is_in(sent.implode()).fill_null(False))
-    in_time = _by_time(rest, inside.join(early, on=["instance", "trace"], how="anti"))
+    causes = inside.join(early, on="step", how="anti")
+    causes = causes.join(behind.unique(), on=["instance", "trace"], how="anti")
+    in_time = _by_time(rest, causes)
     by_key = _extended(table, matched, Tier.KEY)
     return _extended(by_key, in_time, Tier.TIME)
 
@@ -75,13 +77,14 @@ def _by_destination(wanted: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
     lead = pl.col("start_source") - pl.col("start")
     same = ["label", "label_source"]
     usual = pl.when(pl.len().over(same) >= MIN_PAIRS).then(lead.median().over(same))
+    paired = paired.with_columns(behind=usual.fill_null(0) > 0)
     paired = paired.filter(lead <= MAX_SKEW_NS + pl.max_horizontal(usual, 0))
     more = takes.join(paired, on="step", how="anti").sort("start", "step")
     late = more.join_asof(
         sends, on="start", by=place, suffix="_source", check_sortedness=False, coalesce=False
     ).drop_nulls("step_source")
-    names = ["step", "start", "step_source", "start_source"]
-    return pl.concat([paired.select(names), late.select(names)])
+    names = ["step", "start", "step_source", "start_source", "behind"]
+    return pl.concat([paired.select(names), late.with_columns(behind=pl.lit(False)).select(names)])
 
 
 def _nth(group: list[str]) -> pl.Expr:
