@@ -145,7 +145,8 @@ class Monitor:
         if self.current is None and not taken.more:
             # What a restart reads again holds more that is finished than what never stopped: what
             # is usual, and so what is late, would be learned from other instances.
-            self._retire(self._analysis(now), now)
+            before = now - SECOND  # when its last look would have been
+            self._retire(self._analysis(before), before)
         analysis = self._analysis(now)
         telemetry.note(spans=len(self.working.recording.spans), instances=len(analysis.instances))
         self._retire(analysis, now)
