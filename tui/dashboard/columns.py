@@ -25,17 +25,21 @@ class Table(Protocol):
     @property
     def columns(self) -> Sequence[Column]:
         """Those that are shown, in their order."""
+        ...
 
     @property
     def declared(self) -> Sequence[Column]:
         """All there are."""
+        ...
 
     @property
     def fitting(self) -> Collection[str]:
         """Ids of those that there is room for."""
+        ...
 
     def choose(self, ids: Sequence[str] | None) -> None:
         """Show these; None: as it has it by itself."""
+        ...
 
 
 class ColumnMenu(ModalScreen[None]):
