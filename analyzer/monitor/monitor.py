@@ -80,7 +80,7 @@ class Monitor:
         self.settings, self._outbox, self._clock = settings, outbox, clock
         self._checkpoints = checkpoints
         kept = checkpoints.load() if checkpoints else None
-        state = kept or State(Position())
+        self._resumed, state = kept is not None, kept or State(Position())
         self.source: Source = (
             StoreSource(source, state.position) if isinstance(source, Path) else source
         )
@@ -142,7 +142,7 @@ class Monitor:
         now = self._clock()
         taken = self.source.poll()
         self._take(taken, now)
-        if self.current is None and not taken.more:
+        if self._resumed and self.current is None and not taken.more:
             # What a restart reads again holds more that is finished than what never stopped: what
             # is usual, and so what is late, would be learned from other instances.
             before = now - SECOND  # when its last look would have been
