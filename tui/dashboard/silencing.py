@@ -36,13 +36,18 @@ class Wanted:
     length: str
     reason: str
 
-    def silence(self) -> Silence:
-        """As it would be from now on. Raises ValueError, which says what would be right."""
-        from analyzer.alerts.silences import silence_for
-        from tui.alerting import user, wanted
+    def parsed(self) -> tuple[dict[str, str], int]:
+        """Fields and globs, seconds. Raises ValueError, which says what would be right."""
+        from tui.alerting import wanted
 
-        match, seconds = wanted(shlex.split(self.match), self.length)
-        return silence_for(match, seconds, user(), self.reason, time.time_ns())
+        return wanted(shlex.split(self.match), self.length)
+
+    def silence(self) -> Silence:
+        """As it would be from now on. Raises ValueError as well."""
+        from analyzer.alerts.silences import silence_for
+        from tui.alerting import user
+
+        return silence_for(*self.parsed(), user(), self.reason, time.time_ns())
 
     @property
     def command(self) -> str:
@@ -130,9 +135,8 @@ class Silencer(ModalScreen["Wanted | None"]):
 def silence(make: Callable[[], Desk], wanted: Wanted) -> tuple[bool, str]:
     """(whether it was done, what to say of it). Slow: call it in a worker."""
     from tui.alerting import user
-    from tui.alerting import wanted as parsed
 
-    match, seconds = parsed(shlex.split(wanted.match), wanted.length)
+    match, seconds = wanted.parsed()
     done, said = _at(make, lambda desk: desk.silence(match, seconds, user(), wanted.reason))
     if done is None:
         return False, f"not silenced: {said}"
