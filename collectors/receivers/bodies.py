@@ -160,6 +160,13 @@ def _packing(name: str) -> Packing | None:
     return NAMES[name]
 
 
+def unpacked(body: bytes, encoding: str, limit: int = LIMIT) -> bytes:
+    """A whole body as it was before it was packed. Raises Refused."""
+    found = Body(encoding, limit, body)
+    found.measured()
+    return found.plain()
+
+
 def too_large(limit: int) -> Refused:
     """The refusal of a body beyond the limit."""
     return Refused(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.hostile import gzip_bomb, zstd_bomb
 from collectors.receivers import bodies
-from collectors.receivers.bodies import Body
+from collectors.receivers.bodies import Body, unpacked
 from collectors.receivers.budget import PARTS, SMALL, Budget
 from collectors.receivers.refusals import Refused, Why
 from collectors.store.log import Overloaded
@@ -75,7 +75,7 @@ def test_the_limit_holds_to_the_byte(size: int, encoding: str, step: int, kept: 
         assert body.plain() == bytes(size)
         if size > len(sent):
             with pytest.raises(Refused) as refused:
-                Body(encoding, size - 1, sent).measured()
+                unpacked(sent, encoding, size - 1)
             assert refused.value.why is Why.TOO_LARGE
 
 
