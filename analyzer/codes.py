@@ -22,14 +22,16 @@ _ROOM = 1 << 20  # slots of a table that stays in cache
 
 def words(series: pl.Series) -> Words:
     """An unsigned 64-bit column as numpy; nulls become 0."""
-    return series.fill_null(0).to_numpy().astype(np.uint64, copy=False)
+    known = series.fill_null(0) if series.null_count() else series
+    return known.to_numpy().astype(np.uint64, copy=False)
 
 
 def ints(series: pl.Series, null: int = -1) -> Ints:
     """A numeric or categorical column as int64 codes; nulls become `null`."""
     if isinstance(series.dtype, pl.Categorical):
         series = series.to_physical()
-        if null == -1 and series.dtype == pl.UInt32:  # codes end far below 2^31
+        if null == -1 and series.dtype == pl.UInt32 and series.null_count():
+            # codes end far below 2^31
             return series.fill_null(0xFFFFFFFF).to_numpy().view(np.int32).astype(np.int64)
     if not series.null_count():
         return series.to_numpy().astype(np.int64, copy=False)
@@ -38,7 +40,8 @@ def ints(series: pl.Series, null: int = -1) -> Ints:
 
 def flags(series: pl.Series) -> Flags:
     """A boolean column as numpy; nulls become False."""
-    return series.fill_null(False).to_numpy().astype(np.bool_, copy=False)
+    known = series.fill_null(False) if series.null_count() else series
+    return known.to_numpy().astype(np.bool_, copy=False)
 
 
 def mix(*parts: Words) -> Words:

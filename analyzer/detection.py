@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -78,6 +78,12 @@ def verdicts(frame: pl.DataFrame, **columns: pl.Expr | str | float | int | None)
 def nothing() -> Detection:
     """No verdicts."""
     return Detection(pl.DataFrame(schema=VERDICTS))
+
+
+def merged(detections: Sequence[Detection], *columns: str, where: pl.Expr) -> pl.DataFrame:
+    """`columns` of VERDICTS of all detectors, where `where` holds."""
+    frames = [one.frame.lazy().select(*VERDICTS) for one in (*detections, nothing())]
+    return pl.concat(frames).filter(where).select(columns).collect()
 
 
 def span_evidence(context: Context, step: int, role: str) -> tuple[Evidence, ...]:

@@ -15,7 +15,7 @@ from analyzer.conformance.declared import NOTHING, Declared
 from analyzer.conformance.judgement import Judgement
 from analyzer.conformance.match import extended
 from analyzer.context import Context
-from analyzer.detection import Detection
+from analyzer.detection import Detection, merged
 from analyzer.detectors.awaited import awaited
 from analyzer.detectors.compensation import compensation, suggested_pairs, told_once
 from analyzer.detectors.dead_letters import dead_lettered
@@ -206,8 +206,8 @@ def detect(context: Context, conforming: Conforming) -> tuple[tuple[Detection, .
 
 def _orphans(detections: Sequence[Detection], instances: int) -> Flags:
     lost = np.zeros(instances, dtype=np.bool_)
-    for one in detections:
-        lost[ints(one.frame.filter(pl.col("kind") == "orphaned")["instance"])] = True
+    where = pl.col("kind") == "orphaned"
+    lost[ints(merged(detections, "instance", where=where)["instance"])] = True
     return lost
 
 

@@ -16,6 +16,7 @@ from analyzer.detection import (
     Detection,
     Row,
     Words,
+    merged,
     nothing,
     span_evidence,
     verdicts,
@@ -52,11 +53,8 @@ def broken(
 
 def explained(others: Sequence[Detection]) -> Ints:
     """Instances with an error."""
-    bad = [
-        ints(one.frame.filter(pl.col("severity") == Severity.ERROR.value)["instance"])
-        for one in others
-    ]
-    return np.unique(np.concatenate(bad)) if bad else np.empty(0, dtype=np.int64)
+    bad = pl.col("severity") == Severity.ERROR.value
+    return np.unique(ints(merged(others, "instance", where=bad)["instance"]))
 
 
 def _rows(number: int, cases: Cases, one: Judged, known: Ints) -> list[pl.DataFrame]:

@@ -61,11 +61,11 @@ class Conforming:
         emit no spans, and with one for what was broken and nobody else tells."""
         expectations = self.declared.expectations
         kept = without_external(self.context, detections, expectations.external)
-        rest = [one for one in kept if "declared_by" not in one.frame.columns]
-        kept = tuple(told(one, explained(rest)) for one in kept)
         judged = judgement(self.finder, expectations, absences)
         if not expectations.workflows:
             return kept, judged
+        known = explained([one for one in kept if "declared_by" not in one.frame.columns])
+        kept = tuple(told(one, known) for one in kept)
         return (*kept, judged.detection(self.context, kept)), judged
 
     def concluded(

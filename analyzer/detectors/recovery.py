@@ -16,6 +16,8 @@ RETRY_PATIENCE = 3  # times the longest pause between attempts that was seen
 def unrecovered(context: Context) -> Ints:
     """Failed steps that matter: the first of an instance, or the last attempt at a message."""
     table = context.table
+    if not table.error.any():
+        return np.empty(0, dtype=np.int64)
     consumes = np.isin(table.role, (Role.PROCESS, Role.RECEIVE))
     kept = table.error & ~context.entered & ~consumes
     kept |= table.error & (consumes | (table.role == Role.SEND))

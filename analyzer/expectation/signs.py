@@ -46,6 +46,8 @@ def with_crashes(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     """Count spans of the awaited service whose parent was never exported: those in the same
     instance, else one group of them in a trace of its own that fits in time."""
     rows = np.flatnonzero(context.index.missing_parent)
+    if not len(rows):
+        return frame.with_columns(crashed=pl.lit(0, dtype=pl.Int64))
     orphans = pl.DataFrame(
         {
             "instance": context.table.instance_of_row[rows],
@@ -90,8 +92,10 @@ def match_in_time(absences_: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame
     """
     pairs: list[tuple[int, int]] = []
     events = events.sort("key", "at").with_row_index("event")
-    for (key,), part in events.group_by("key", maintain_order=True):
-        mine = absences_.filter(pl.col("key") == key).sort("start", "absence")
+    wanted = absences_.sort("start", "absence").partition_by("key", as_dict=True)
+    for of, part in events.partition_by("key", as_dict=True).items():
+        if (mine := wanted.get(of)) is None:
+            continue
         starts, windows = mine["start"].to_list(), (mine["max_ns"] * 1.2).to_list()
         numbers, position = mine["absence"].to_list(), 0
         for event, at in part.select("event", "at").iter_rows():

@@ -10,7 +10,7 @@ import polars as pl
 from analyzer.analysis import INSTANCES
 from analyzer.codes import Ints, combine, distinct, first_rows, ints
 from analyzer.context import Context, trace_hexes
-from analyzer.detection import STATE_ORDER, Detection
+from analyzer.detection import STATE_ORDER, Detection, merged
 from analyzer.finding import State
 from analyzer.results.naming import variants
 from analyzer.stitching.evidence import Tier
@@ -124,8 +124,7 @@ def with_states(
     not there yet) is running.
     """
     columns = ["instance", "state", "cause", "step", "b", "since_ns", "deadline_ns", "confidence"]
-    frames = [one.frame.select(columns).filter(pl.col("state") != "") for one in detections]
-    verdicts = pl.concat(frames)
+    verdicts = merged(detections, *columns, where=pl.col("state") != "")
     rank = {state.value: order for order, state in enumerate(STATE_ORDER)}
     worst = (
         verdicts.with_columns(rank=pl.col("state").replace_strict(rank, return_dtype=pl.Int64))
