@@ -57,6 +57,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("monitor.grace", "15s", "how long a complete instance stays in memory"),
     Setting("monitor.history", 60_000, "spans of finished instances to learn from"),
     Setting("monitor.spans", 1_000_000, "spans in memory at the most"),
+    Setting("monitor.names", 2_000_000, "names remembered at the most, about 100 bytes each"),
     Setting("alerts.for", "10s", "how long a fault must last before it is told"),
     Setting("alerts.keep", "1m", "how long it must be gone before it is resolved"),
     Setting("alerts.repeat", "1m", "how often a firing alert is sent to receivers that forget"),

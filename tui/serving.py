@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tui import telemetry
 from tui.configuration import Configuration
 from tui.exits import Exit, Stop
-from tui.watcher import Watcher
+from tui.watcher import ANEW, Watcher
 
 if TYPE_CHECKING:
     from analyzer.alerts.targets.base import Target
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collectors.store.store import Store
 
 ALERTS = "alerts.db"
+WORN_S = 5.0  # between two looks at how many names are remembered
 MOST_PORT = 65_535
 
 
@@ -191,7 +194,10 @@ def _tell(folder: Path, admission: Admission, store: Store) -> None:
 
 
 def watch_over(place: Place, parent: int, word: Any) -> None:
-    """Follow the store, look each second, alert, answer the API; ends with its parent."""
+    """Follow the store, look each second, alert, answer the API; ends with its parent.
+
+    Ends with ANEW where it remembers more names than it is worth.
+    """
     from analyzer.alerts.delivery import Deliverer
     from analyzer.alerts.outbox import Outbox, OutboxError
     from analyzer.escape import escape
@@ -199,6 +205,7 @@ def watch_over(place: Place, parent: int, word: Any) -> None:
     from analyzer.monitor.checkpoint import Checkpoints
     from analyzer.monitor.ingest import look
     from analyzer.monitor.monitor import Monitor
+    from analyzer.monitor.wear import worn
     from collectors.receivers.http_server import HttpServer, Listen
     from collectors.receivers.secure import StartError
     from collectors.receivers.web import Web
@@ -238,14 +245,22 @@ def watch_over(place: Place, parent: int, word: Any) -> None:
     courier.start()
     looking = threading.Thread(target=monitor.run, name="monitor", daemon=True)
     looking.start()
+    anew, asked = False, time.monotonic()
     while not stopping.wait(0.5) and os.getppid() == parent and looking.is_alive():
-        pass
+        if time.monotonic() - asked > WORN_S and monitor.current is not None:
+            asked = time.monotonic()
+            recording = monitor.current.analysis.recording
+            if anew := worn(recording, found["monitor.names"]):
+                note("the process that watches begins anew, to forget names that nobody uses")
+                break
     monitor.stop()
     courier.stop()
     server.stop(2.0)
-    looking.join(5.0)
+    looking.join(60.0 if anew else 5.0)  # what it held is kept then
     outbox.close()
     end()
+    if anew:
+        sys.exit(ANEW)
 
 
 def _settings(found: Configuration, chosen: Sequence[Target]) -> Any:

@@ -13,6 +13,7 @@ from tui.terminal import note
 
 PAUSE = 1.0  # seconds before a process that has ended is started again
 LONGEST = 60.0  # the pause grows to this where it ends again and again
+ANEW = 64  # exit code of one that has ended to be started again
 
 
 class Watcher:
@@ -44,6 +45,9 @@ class Watcher:
 
     def care(self) -> None:
         """Start it again where it has ended; whatever becomes of that, nothing is waited for."""
+        if self._process.exitcode == ANEW:
+            self._spawn()
+            return
         lived = time.monotonic() - self._began
         if self._process.is_alive():
             self._pause = PAUSE if lived > LONGEST else self._pause

@@ -9,6 +9,7 @@ import polars as pl
 
 from analyzer.alerts.engine import Alert
 from analyzer.monitor.monitor import Look
+from analyzer.monitor.trim import trimmed
 
 # Another state, cause or thing waited for, or one more step; that a span came says little.
 TELLING = ("state", "cause", "waiting_service", "waiting_step", "waiting_destination", "steps",
@@ -40,7 +41,8 @@ def changed(before: Look | None, after: Look, numbers: dict[str, Any]) -> Change
     new = now.join(then.select(telling), on=telling, how="anti", nulls_equal=True)
     old = then.join(now.select(telling), on=telling, how="anti", nulls_equal=True)
     return Change(
-        after.generation, numbers, after.analysis.as_of_ns, new.sort("id"), old.sort("id"),
+        after.generation, numbers, after.analysis.as_of_ns,
+        trimmed(new.sort("id")), trimmed(old.sort("id")),
         _alerts(before.alerts if before is not None else {}, after.alerts),
     )  # fmt: skip
 

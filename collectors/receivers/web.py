@@ -17,6 +17,8 @@ from collectors.receivers.refusals import Refused, Why
 
 MAX_HEADERS = 32 << 10  # bytes of all headers
 BODY_TIME = 30.0  # seconds that a body may take to arrive
+UNREAD = 1 << 20  # bytes of a refused request's body that are taken in and thrown away
+UNREAD_TIME = 0.5  # seconds that they may take to arrive
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 log = logging.getLogger("choreoscope.web")
@@ -104,6 +106,24 @@ class Access:
                 raise Refused(Why.READ_ONLY, "this token may only read")
 
 
+async def _unread(protocol: Any, headers: Mapping[str, str]) -> None:
+    """Take in the rest of a body that nobody wants, where it is small.
+
+    A connection with something unread is closed with the answer, and a client that still sends
+    is told of the broken connection instead of the answer.
+    """
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > UNREAD:
+        return
+    size = 0
+    with suppress(Exception):  # late, or cut off, or it has been read before
+        async with asyncio.timeout(UNREAD_TIME):
+            async for piece in protocol:
+                size += len(piece)
+                if size > UNREAD:
+                    return
+
+
 def _same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
@@ -179,11 +199,13 @@ class Web:
             return await handler(call)
         except Refused as refused:
             self.unserved(refused)
-            return self._refused(refused, kind, scope.path)
+            found = self._refused(refused, kind, scope.path)
         except Exception:
             # a defect of ours: 503, since a client never sends again what got a 500
             log.exception("while answering %s", scope.path)
-            return self._refused(Refused(Why.UNAVAILABLE, "internal error"), kind, scope.path)
+            found = self._refused(Refused(Why.UNAVAILABLE, "internal error"), kind, scope.path)
+        await _unread(protocol, headers)
+        return found
 
     def _handler(self, method: str, path: str) -> Handler:
         handler = self.routes.get(("GET" if method == "HEAD" else method, path))

@@ -296,3 +296,36 @@ def test_everything_in_flight_is_answered_at_the_end(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert set(done) <= set(server.names())
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/traces", {}, 415),
+        ("/v1/trace", PROTOBUF, 404),
+        ("/v1/traces", PROTOBUF | {"content-encoding": "br"}, 415),
+        ("/v1/traces", PROTOBUF | {"host": "shop.example"}, 403),
+    ],
+    ids=["type", "path", "encoding", "host"],
+)
+def test_a_refusal_is_read_though_the_body_comes_late(
+    server: Running, path: str, headers: dict[str, str], status: int
+) -> None:
+    """And the connection stays: else the client is told of that, and not what was wrong."""
+    body, port = as_protobuf("a"), server.receivers.ports["OTLP/HTTP"]
+    named = {"host": "localhost", "content-length": str(len(body))} | headers
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in named.items())
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        for _ in range(3):
+            client.sendall(head.encode() + b"\r\n")
+            time.sleep(0.1)
+            client.sendall(body)
+            assert answered(client).startswith(b"HTTP/1.1 %d " % status)
+
+
+def answered(client: socket.socket) -> bytes:
+    """One answer of a connection that stays open."""
+    with client.makefile("rb") as read:
+        head = b"".join(iter(read.readline, b"\r\n"))
+        size = head.lower().partition(b"content-length:")[2].split()
+        return head + read.read(int(size[0]) if size else 0)

@@ -50,7 +50,8 @@ class Served:
         until = time.monotonic() + seconds
         text = ""
         while time.monotonic() < until:
-            text = self.get(path).text
+            with contextlib.suppress(httpx.TransportError):  # it may be beginning anew
+                text = self.get(path).text
             if wanted in text:
                 return text
             time.sleep(0.2)
@@ -65,10 +66,10 @@ type = "stdout"
 """
 
 
-def begun(folder: Path) -> Served:
+def begun(folder: Path, more: str = "") -> Served:
     """`serve` in that folder, on free ports."""
     ports = free_ports(4)
-    (folder / "choreoscope.toml").write_text(CONFIGURATION)
+    (folder / "choreoscope.toml").write_text(CONFIGURATION + more)
     names = ("--grpc", "--http", "--zipkin", "--api")
     options = [word for pair in zip(names, map(str, ports), strict=True) for word in pair]
     process = subprocess.Popen(
@@ -184,6 +185,55 @@ def test_killed_and_begun_again(served: Served, tmp_path: Path) -> None:
         assert fired(out) == []
     finally:
         end(again)
+
+
+def page(number: int) -> bytes:
+    """A request for a page whose name holds an id, as some emit them."""
+    span = {
+        "traceId": f"{number + 1:032x}", "spanId": f"{number + 1:016x}", "kind": 2,
+        "name": f"GET /orders/{number}", "startTimeUnixNano": str(time.time_ns()),
+        "endTimeUnixNano": str(time.time_ns()),
+    }  # fmt: skip
+    about = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    return json.dumps(
+        {"resourceSpans": [{"resource": about, "scopeSpans": [{"spans": [span]}]}]}
+    ).encode()
+
+
+@pytest.mark.slow
+def test_names_that_hold_ids_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """The process that watches begins anew; what fired goes on, and is not told again."""
+    served = begun(tmp_path, "[monitor]\nnames = 1000\nhistory = 0\ngrace = '1s'\n")
+    url = f"http://127.0.0.1:{served.http}/v1/traces"
+    json_ = {"content-type": "application/json"}
+    try:
+        for body in recording(tmp_path):
+            httpx.post(url, content=body, headers=json_)
+        served.until("/api/v1/alerts", '"outcome":"delivered"')
+        firing = served.get("/api/v1/snapshot").json()["alerts"]["firing"]
+        generation, number = 0, 0
+        until = time.monotonic() + 90
+        with httpx.Client(headers=json_) as client:
+            while time.monotonic() < until:
+                for _ in range(200):
+                    number += 1
+                    assert client.post(url, content=page(number)).status_code == 200
+                with contextlib.suppress(httpx.TransportError):
+                    found = served.get("/api/v1/snapshot?limit=0").json()
+                    if found.get("generation", generation) < generation:
+                        break
+                    generation = found.get("generation", generation)
+            else:
+                raise AssertionError(f"never began anew, after {number:,} names")
+        served.until("/api/v1/snapshot", f'"firing":{firing}')
+        served.process.send_signal(signal.SIGTERM)
+        out, err = served.process.communicate(timeout=60)
+        assert served.process.returncode == 0
+        assert "begins anew" in err
+        assert "started again" not in err
+        assert len(fired(out)) == len(set(fired(out))) == firing
+    finally:
+        end(served)
 
 
 @pytest.mark.slow
