@@ -82,8 +82,8 @@ def nothing() -> Detection:
 
 def merged(detections: Sequence[Detection], *columns: str, where: pl.Expr) -> pl.DataFrame:
     """`columns` of VERDICTS of all detectors, where `where` holds."""
-    frames = [one.frame.lazy().select(*VERDICTS) for one in (*detections, nothing())]
-    return pl.concat(frames).filter(where).select(columns).collect()
+    frames = [one.frame[[*VERDICTS]] for one in (*detections, nothing())]
+    return pl.concat(frames).filter(where)[[*columns]]
 
 
 def span_evidence(context: Context, step: int, role: str) -> tuple[Evidence, ...]:

@@ -62,19 +62,19 @@ def services(
             "stepped": count_distinct(code, ints(steps["instance"])),
         }
     )
-    between = service_edges.lazy()
-    joined = pl.concat(
+    named = pl.concat(
         [
-            spans_by_service.lazy().select("name"),
-            between.select(name="source"),
-            between.select(name="target"),
+            spans_by_service.select("name"),
+            service_edges.select(name="source"),
+            service_edges.select(name="target"),
         ]
     ).unique()
-    touched = between.group_by(name="target").agg(
+    touched = service_edges.group_by(name="target").agg(
         pl.col("instances").max().alias("reached"), pl.col("last_ns").max().alias("reached_ns")
     )
+    joined = named
     for other in (spans_by_service, of_steps, touched, *_degrees(service_edges)):
-        joined = joined.join(other.lazy(), on="name", how="left")
+        joined = joined.join(other, on="name", how="left")
     zero = pl.col("spans", "errors", "ca", "ce").fill_null(0)
     filled = joined.with_columns(
         zero,
@@ -83,7 +83,7 @@ def services(
     ).with_columns(
         (pl.col("ce") / (pl.col("ca") + pl.col("ce"))).fill_nan(None).alias("instability")
     )
-    return check(complete(filled.sort("name").collect(), SERVICES), SERVICES, "services")
+    return check(complete(filled.sort("name"), SERVICES), SERVICES, "services")
 
 
 def _degrees(service_edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

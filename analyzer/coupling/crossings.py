@@ -102,12 +102,10 @@ def workflow_edges(crossed: Crossed, workflows: pl.Series) -> dict[str, list[Wor
     key = ("workflow", "source", "target", "kind", "destination")
     grouped = (
         between.with_columns(word.alias("workflow"))
-        .lazy()
         .group_by(key)
         .agg(pl.col("instance").n_unique(), pl.len())
         .with_columns(pl.col(key).cast(pl.String))
         .with_columns(pl.col("destination").fill_null(""))
-        .collect()
     )
     result: dict[str, list[WorkflowEdge]] = {}
     for workflow, *edge in sorted(grouped.iter_rows()):

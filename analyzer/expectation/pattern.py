@@ -19,29 +19,26 @@ def with_truncation(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
     last one it has; an optional step in the middle is missing alone.
     """
     inside = ~pl.col("message")
-    absent = frame.lazy().filter(inside)
-    core = context.transitions.lazy().filter(inside).select("a", "b", usual="p50_ns")
-    shown = context.pairs.lazy().filter(inside).select("step", "a", "b")
+    core = context.transitions.filter(~pl.col("message")).select("a", b="b", usual="p50_ns")
+    shown = context.pairs.filter(~pl.col("message")).select("step", "a", "b")
+    absent = frame.filter(inside)
+    touched = absent.select("step").unique()
     last = (
-        shown.join(absent.select("step").unique(), on="step", how="semi")
+        shown.join(touched, on="step", how="semi")
         .join(core, on=["a", "b"])
         .group_by("step")
         .agg(last=pl.col("usual").max())
     )
     missing_first = absent.group_by("step").agg(first_missing=pl.col("p50_ns").min())
-    cut = missing_first.join(last, on="step", how="left").select(
-        "step", truncated=pl.col("first_missing") >= pl.col("last").fill_null(-1)
-    )
-    clustered = _bursts(context, frame).lazy()
-    return (
-        frame.lazy()
-        .join(cut, on="step", how="left", maintain_order="left")
-        .join(clustered, on=["a", "b", "message"], how="left", maintain_order="left")
-        .with_columns(
-            pl.col("truncated").fill_null(False) & inside, pl.col("clustered").fill_null(False)
-        )
-        .collect()
-    )
+    cut = missing_first.join(last, on="step", how="left")
+    cut = cut.with_columns(truncated=pl.col("first_missing") >= pl.col("last").fill_null(-1))
+    frame = frame.join(
+        cut.select("step", "truncated"), on="step", how="left", maintain_order="left"
+    ).with_columns(pl.col("truncated").fill_null(False) & inside)
+    clustered = _bursts(context, frame)
+    return frame.join(
+        clustered, on=["a", "b", "message"], how="left", maintain_order="left"
+    ).with_columns(pl.col("clustered").fill_null(False))
 
 
 def _bursts(context: Context, frame: pl.DataFrame) -> pl.DataFrame:
