@@ -75,6 +75,8 @@ class _Compiler:
         globs = value.form == "word" and bool(set(value.text) & set("*?"))
         if globs or value.form == "regex":
             test = self._test(value)
+        elif value.text.isascii():  # half of what a pattern costs
+            test = _has(value.text)
         else:
             test = self._contains(value, "(?is)" + _literal(value.text))
         columns = [_test_column(column, test) for column in TEXT_COLUMNS]
@@ -177,6 +179,11 @@ def _test_column(column: str, test: Test) -> pl.Expr:
 
 def _test_list(column: str, test: Test) -> pl.Expr:
     return pl.col(column).list.eval(test(pl.element())).list.any().fill_null(False)
+
+
+def _has(text: str) -> Test:
+    """Somewhere in it, ASCII letters in either case."""
+    return lambda column: column.str.contains_any([text], ascii_case_insensitive=True)
 
 
 def _is_key(text: str) -> Test:
