@@ -1,10 +1,12 @@
-"""A day in short: `serve` under a steady load, and whether what it holds keeps growing.
+"""`serve` for hours under a steady load: whether what it holds keeps growing.
 
     python -m benchmarks.endurance [--hours 2] [--rate 1000]
 
 Sends orders without a pause, one of them a minute broken; asks the API as a dashboard does; keeps
-little of the store, so that as much is dropped as is written. Each minute one line; at the end the
-slope of a straight line through the later half of each series, in per cent of its mean an hour.
+little of the store, so that as much is dropped as is written. Each minute one line: what the process
+that receives holds, and the others (the one that watches, and from the tenth minute on the one that
+compacts). At the end the slope of a straight line through the later half of each series, in per cent
+of its mean an hour. Linux only.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from benchmarks.senders import over_http
 SETTINGS = "[store]\nkeep = '{keep}'\n[alerts]\nfor = '0s'\n"
 ASKED_S = 2.0  # between two questions of the dashboard
 BROKEN_S = 60.0  # between two orders that lose their message
-SERIES = ("receiver MB", "watcher MB", "descriptors", "threads", "store MB", "held spans")
+SERIES = ("receiver MB", "others MB", "descriptors", "threads", "store MB", "held spans")
 
 
 @dataclass
