@@ -3,10 +3,10 @@
     python -m benchmarks.endurance [--hours 2] [--rate 1000]
 
 Sends orders without a pause, one of them a minute broken; asks the API as a dashboard does; keeps
-little of the store, so that as much is dropped as is written. Each minute one line: what the process
-that receives holds, and the others (the one that watches, and from the tenth minute on the one that
-compacts). At the end the slope of a straight line through the later half of each series, in per cent
-of its mean an hour. Linux only.
+little of the store, so that as much is dropped as is written. Each minute one line: what the
+process that receives holds, and the others (the one that watches, and from the tenth minute on the
+one that compacts). At the end the slope of a straight line through the later half of each series,
+in per cent of its mean an hour. Linux only.
 """
 
 from __future__ import annotations

@@ -195,14 +195,17 @@ def _unreadable(path: str, reason: str) -> str:
 
 def nothing_judged(analysis: Analysis, allow_empty: bool) -> bool:
     """Whether something was declared and nothing of it could be judged: that is not green."""
+    from analyzer.checks import Outcome
+
     conformance = analysis.conformance
     if conformance is None or allow_empty:
         return False
-    found = conformance.by_outcome
-    if not conformance.checks or found["held"] or found["broken"]:
+    # that a workflow occurs says nothing of what was declared about it
+    told = [one for one in conformance.checks if one.rule != "starts"] or conformance.checks
+    if not told or any(one.outcome is not Outcome.UNJUDGED for one in told):
         return False
     note(
-        f"nothing judged: none of {found['unjudged']:,} declared expectations could be judged "
+        f"nothing judged: none of {len(told):,} declared expectations could be judged "
         "(--allow-empty allows it)"
     )
     return True

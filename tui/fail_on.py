@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LEVELS = ("error", "warning", "note", "none")
 DEFAULT = "error"
+# States that are kinds of findings as well: a stuck instance may be told by another kind, such as a
+# consumer that is dark for many.
+STATES = frozenset({"stuck", "late", "failed", "dead-lettered", "orphaned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class FailOn:
     """A finding fails the run where it is as severe as `level`, or has one of `words`."""
 
     level: str = DEFAULT
-    words: frozenset[str] = frozenset()  # kinds and causes
+    words: frozenset[str] = frozenset()  # kinds, causes and states
 
     def fails(self, finding: Finding) -> bool:
         """Whether this finding fails the run."""
@@ -33,7 +36,16 @@ class FailOn:
 
     def failing(self, analysis: Analysis) -> list[Finding]:
         """The findings that fail the run, the worst first."""
-        return [finding for finding in analysis.findings if self.fails(finding)]
+        meant = self._in_states(analysis)
+        return [one for one in analysis.findings if self.fails(one) or _alarms(one, meant)]
+
+    def _in_states(self, analysis: Analysis) -> frozenset[str]:
+        """Ids of the instances in a state that was asked for."""
+        states = sorted(self.words & STATES)
+        if not states:
+            return frozenset()
+        instances = analysis.instances
+        return frozenset(instances["id"].filter(instances["state"].is_in(states)).to_list())
 
     def reported_level(self, analysis: Analysis) -> str:
         """The severity from which reports call a finding a failure: none that fails the run is
@@ -49,6 +61,13 @@ class FailOn:
         """As it was asked for."""
         levels = [] if self.level == "none" and self.words else [f"at or above {self.level}"]
         return " or ".join([*levels, *(f"of {word}" for word in sorted(self.words))])
+
+
+def _alarms(finding: Finding, instances: frozenset[str]) -> bool:
+    """Whether it says that something is wrong with one of these."""
+    if not instances or finding.severity.value == "note":
+        return False
+    return finding.instance in instances or not instances.isdisjoint(finding.members)
 
 
 def parse_fail_on(texts: Iterable[str]) -> FailOn:

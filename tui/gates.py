@@ -57,8 +57,15 @@ def parse_threshold(text: str) -> Threshold:
     name, sign, number, unit = match.groups()
     name = name if name.startswith("findings.") else name.replace("-", "_")
     _check_figure(name)
+    limit = float(number) / (100 if unit else 1)
+    if name.endswith("_ratio") and limit > 1:
+        raise click.UsageError(
+            f"--threshold: {text!r}: a ratio is at most 1; did you mean {name}{sign}{number}%?"
+            if not unit
+            else f"--threshold: {text!r}: a ratio is at most 100%"
+        )
     sign = "<=" if sign == "=" else sign  # stuck=3: so many are allowed
-    return Threshold(text.strip(), name, sign, float(number) / (100 if unit else 1))
+    return Threshold(text.strip(), name, sign, limit)
 
 
 def _check_figure(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -123,10 +123,55 @@ def _report_warnings(recording: Any) -> None:
         note(f"+{len(warnings) - WARNINGS_SHOWN:,} more warnings")
 
 
+def _check_now(recording: Any, as_of: int | None) -> None:
+    """A moment before all that was recorded is a slip of the pen, and would find nothing wrong."""
+    if as_of is None or not recording.spans.height:
+        return
+    from analyzer.reporters.units import moment
+
+    first, last = recording.spans["start_ns"].min(), recording.spans["end_ns"].max()
+    if as_of < first:
+        raise click.UsageError(
+            f"--as-of: {moment(as_of)} is before the first span; "
+            f"the recording goes from {moment(first)} to {moment(last)}"
+        )
+    if as_of < last:
+        note(
+            f"--as-of lies before the last event ({moment(last)}): "
+            "what was recorded after it counts all the same"
+        )
+
+
+def _report_keys(recording: Any, keys: tuple[str, ...]) -> None:
+    """A key that no span carries joins nothing: most likely its name is wrong."""
+    from analyzer.escape import escape
+    from analyzer.stitching.keys import KeySyntaxError, carried, parse_keys
+
+    try:
+        wanted = parse_keys([key for key in keys if key != "auto"])
+    except KeySyntaxError:
+        return  # the analysis says it
+    for key in wanted:
+        if recording.spans.height and not carried(recording, key):
+            near = _near(key.name, recording.attributes["key"].cast(str).unique().to_list())
+            note(escape(f"--key: no span carries {key.name!r}{near}"))
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = {one.lower(): one for one in sorted(known)}
+    near = get_close_matches(name.lower(), names, n=1)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
+
+
 def _judge(recording: Any, as_of: int | None, keys: tuple[str, ...], **more: Any) -> Analysis:
     from analyzer import analyze
     from analyzer.stitching.keys import KeySyntaxError
 
+    _check_now(recording, as_of)
+    declared = more.get("declared")
+    _report_keys(recording, (*keys, *(declared.expectations.keys if declared else ())))
     try:
         with stages() as stage:
             return analyze(recording, as_of_ns=as_of, keys=keys, progress=stage, **more)

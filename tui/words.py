@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Causes that findings can have; a test holds them to the detectors.
+# Causes that findings can have; a test holds them to the detectors and to coupling.
 CAUSES: tuple[str, ...] = (
     "call-failed",
+    "central-routing",
+    "central-status",
     "compensated",
+    "concentration",
     "concurrent",
     "consumer-dark",
     "context-broken",
@@ -15,12 +18,16 @@ CAUSES: tuple[str, ...] = (
     "dead-lettered",
     "downstream-silent",
     "ended-early",
+    "event-as-command",
+    "fine-grained-calls",
     "handler-error",
     "in-flight",
     "insufficient-history",
     "left-out",
     "lost",
     "missing-producer-span",
+    "mutual-dependency",
+    "nested-calls",
     "no-known-consumer",
     "not-processed",
     "partial",
@@ -30,7 +37,9 @@ CAUSES: tuple[str, ...] = (
     "retrying",
     "sampled-out",
     "send-failed",
+    "shared-state",
     "slow",
+    "state-in-messages",
     "two-values",
     "unknown",
     "unknown-producer",

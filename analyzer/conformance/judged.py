@@ -25,6 +25,7 @@ class Verdict(IntEnum):
     NO_DEADLINE = 7
     UNKNOWN = 8
     UNRECORDED = 9
+    NAMELESS = 10
 
 
 REASONS: dict[Verdict, str] = {
@@ -34,6 +35,7 @@ REASONS: dict[Verdict, str] = {
     Verdict.UNSEEN: "never seen, and not declared as required",
     Verdict.NO_DEADLINE: "still open, and no deadline is declared",
     Verdict.UNKNOWN: "the recording does not tell",
+    Verdict.NAMELESS: "a step that it names was never seen",
     Verdict.UNRECORDED: "what follows it happened: its own span was not recorded",
 }
 

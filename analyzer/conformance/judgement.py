@@ -20,6 +20,7 @@ from analyzer.detection import Detection
 from analyzer.finding import Finding, Severity
 
 EXAMPLES = 5
+_BY_NAME = (Verdict.UNSEEN, Verdict.NAMELESS)  # may come of a name that is wrong
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,10 @@ def _check(cases: Cases, one: Judged, ids: pl.Series) -> Check:
     hit = cases.instance[one.verdict == Verdict.BROKEN]
     near = f"; the nearest name that was seen is {one.hint!r}" if one.hint else ""
     why = tuple(
-        (reason + (near if verdict == Verdict.UNSEEN else ""), one.count(verdict))
+        (
+            reason + (near if verdict in _BY_NAME else ""),
+            one.count(verdict),
+        )
         for verdict, reason in REASONS.items()
         if one.count(verdict)
     )

@@ -68,6 +68,10 @@ class Bench:
         """The nearest name where this one means no step of the recording."""
         return "" if len(self.finder.steps((name,))) else near_name(self.finder, name)
 
+    def unnamed(self, names: Iterable[StepName]) -> StepName | None:
+        """The first of these names that means no step of the recording."""
+        return next((one for one in names if not len(self.finder.steps((one,)))), None)
+
     def count(self, names: Iterable[StepName]) -> Ints:
         """How many such steps, by case."""
         return self.finder.count(self.finder.steps(names))[self.cases.instance]
@@ -165,12 +169,15 @@ def _comes(
     else:
         learned = _learned(bench, labels)
         verdict[absent] = learned[absent]
+    unnamed = bench.unnamed((after,) if after is not None else ())
+    if unnamed is not None:
+        verdict[:] = Verdict.NAMELESS
     return Judged(
         "", "", "", verdict, anchor_step, anchor, deadline,
         label=int(labels[0]) if len(labels) else -1,
         measured=wait,
         seen=int(seen.sum()),
-        hint=bench.hint(names[0]),
+        hint=bench.hint(unnamed or names[0]),
         late=late.astype(np.int64),
         came=position,
     )  # fmt: skip
@@ -347,6 +354,9 @@ def _exclusive(bench: Bench, group: Exclusive) -> Judged:
     verdict = filled(bench.size, Verdict.APART)
     verdict[number == 1] = Verdict.HELD
     verdict[number > 1] = Verdict.BROKEN
+    unnamed = bench.unnamed(group.steps) if not number.any() else None
+    if unnamed is not None:
+        verdict[:] = Verdict.NAMELESS
     start, position = (np.array(part) for part in zip(*starts, strict=True))
     last = np.where(start == NEVER, -1, start).argmax(axis=0)
     cases = np.arange(bench.size)
@@ -362,6 +372,7 @@ def _exclusive(bench: Bench, group: Exclusive) -> Judged:
         kind="exclusive-steps",
         measured=number,
         seen=int((number > 0).sum()),
+        hint=bench.hint(unnamed) if unnamed is not None else "",
         owner=bench.workflow.owner,
         severity=bench.workflow.severity or "error",
         origin=group.origin,

@@ -102,6 +102,11 @@ def _part(frame: pl.DataFrame, name: pl.Expr, order: int, tier: Tier) -> pl.Data
     )
 
 
+def carried(recording: Recording, key: Key) -> bool:
+    """Whether any span carries a value of the key."""
+    return not _configured(recording, key, 0).is_empty()
+
+
 def _configured(recording: Recording, key: Key, order: int) -> pl.DataFrame:
     attributes, links = recording.attributes, recording.link_attributes
     wanted = pl.col("key").cast(pl.String).is_in(list(key.attributes))

@@ -78,7 +78,7 @@ def manager(tmp_path: Path, hook: Receiver) -> Iterator[str]:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready").status_code == 200
+        return httpx.get(f"{url}/-/ready", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -90,7 +90,7 @@ def told(change: Change, key: str = "k", **changes: Any) -> Event:
 
 
 def alerts(url: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx.get(f"{url}/api/v2/alerts").json()
+    found: list[dict[str, Any]] = httpx.get(f"{url}/api/v2/alerts", timeout=60).json()
     return found
 
 

@@ -133,7 +133,23 @@ def test_a_deadline_counts_from_the_step_it_comes_after() -> None:
 def test_a_step_is_required_only_where_what_it_comes_after_came() -> None:
     tape = orders(3, None)
     text = step('step: "send receipt", service: mail, after: "process orders", required: true')
-    assert counts(check(held(tape, text), "required")) == (0, 0, 0)
+    found = check(held(tape, text), "required")
+    assert counts(found) == (0, 0, 3)
+    assert found.why[0][0].startswith("a step that it names was never seen; the nearest name")
+    some = orders(3)
+    order(some, 300.0, None)  # is not taken
+    assert counts(check(held(some, text), "required")) == (0, 3, 0)
+
+
+def test_names_that_were_never_seen_are_not_held() -> None:
+    """A misspelt name is never green."""
+    for text in (
+        'step: "process orders", service: stock, after: "publish ordrs", required: true',
+        'step: "process orders", service: stock, after: "publish ordrs", within: 5s',
+    ):
+        found = check(held(orders(4), step(text)), "required" if "required" in text else "within")
+        assert counts(found) == (0, 0, 4)
+        assert "'publish orders'" in found.why[0][0]
 
 
 def test_a_step_that_stands_alone_lost_its_context_and_is_not_missing() -> None:

@@ -157,13 +157,36 @@ def test_what_is_not_due_yet_is_neither_broken_nor_hidden(run: Run, here: Path) 
     assert "1 not judged: not due yet" in " ".join(result.out.split())
 
 
+def test_a_key_that_no_span_carries_is_told(run: Run, here: Path) -> None:
+    """It joins nothing; the report looks as if the recording had no such cases."""
+    tape = orders(3)
+    tape.span("shop", "pay", 10.0, attributes={"order.id": "1"})
+    save(tape)
+    wrong = run("analyze", "spans.jsonl", "--key", "orderid", "--fail-on", "none")
+    assert "no span carries 'orderid'; did you mean 'order.id'?" in wrong.err
+    assert "no span" not in run("analyze", "spans.jsonl", "--key", "orderid=order.id").err
+    Path("e.yaml").write_text(STOCK + "    keys: [order_nr]\n")
+    assert "no span carries 'order_nr'" in run("analyze", "spans.jsonl", "--expect", "e.yaml").err
+
+
+def test_a_moment_before_the_recording_is_refused(run: Run, here: Path) -> None:
+    """A slip in the year would find nothing wrong."""
+    save(orders(3))
+    early = run("analyze", "spans.jsonl", "--as-of", "2013-11-14T22:13:22Z")
+    assert early.code == Exit.USAGE
+    assert "before the first span; the recording goes from 2023-11-14 22:13:20Z to" in early.err
+    within = run("analyze", "spans.jsonl", "--as-of", "2023-11-14T22:13:21Z")
+    assert "lies before the last event (2023-11-14 22:13:2" in within.err
+    assert "lies before" not in run("analyze", "spans.jsonl", "--as-of", "+1h").err
+
+
 def test_where_nothing_could_be_judged_it_is_not_green(run: Run, here: Path) -> None:
     """A misspelt name in the file."""
     save(orders(3))
     Path("e.yaml").write_text(STOCK.replace("POST /orders", "POST /order"))
     result = run("analyze", "spans.jsonl", "--expect", "e.yaml")
     assert result.code == Exit.INPUT
-    assert "nothing judged: none of 2 declared expectations could be judged" in result.err
+    assert "nothing judged: none of 1 declared expectations could be judged" in result.err
     assert "'POST /orders'" in result.out
     assert run("analyze", "spans.jsonl", "--expect", "e.yaml", "--allow-empty").code == Exit.CLEAN
 

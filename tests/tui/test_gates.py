@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from analyzer.analysis import Analysis
@@ -37,6 +38,32 @@ EVERYTHING = '{kind: "*", reason: accepted}'
 
 
 # -- --fail-on ------------------------------------------------------------------------------------
+
+
+def test_a_state_fails_the_run_whatever_kind_tells_it() -> None:
+    """Ninety stuck instances behind one dark consumer are stuck all the same."""
+    analysis = build([order("a"), order("b", "stuck"), order("c", "stuck")])
+    ids = analysis.instances.filter(pl.col("state") == "stuck")["id"].to_list()
+    dark = Finding("consumer-dark", Severity.ERROR, 0.9, "dark", members=tuple(ids), instances=2)
+    note = replace(dark, severity=Severity.NOTE)
+    other = replace(dark, members=("another",))
+    for finding, words, fails in (
+        (dark, {"stuck"}, True),
+        (dark, {"late"}, False),
+        (dark, {"late", "stuck"}, True),
+        (note, {"stuck"}, False),
+        (other, {"stuck"}, False),
+        (replace(dark, members=(), instance=ids[0]), {"stuck"}, True),
+    ):
+        told = replace(analysis, findings=(finding,))
+        assert bool(FailOn("none", frozenset(words)).failing(told)) is fails
+
+
+def test_a_ratio_above_one_is_a_slip(run: Run) -> None:
+    wrong = run("analyze", "x", "--threshold", "stuck_ratio<27")
+    assert wrong.code == 2
+    assert "a ratio is at most 1; did you mean stuck_ratio<27%?" in wrong.err
+    assert run("analyze", "x", "--threshold", "stuck_ratio<270%").code == 2
 
 
 @pytest.mark.parametrize(

@@ -225,13 +225,14 @@ def test_names_that_hold_ids_do_not_fill_the_memory(tmp_path: Path) -> None:
                     generation = found.get("generation", generation)
             else:
                 raise AssertionError(f"never began anew, after {number:,} names")
-        served.until("/api/v1/snapshot", f'"firing":{firing}')
+        again = json.loads(served.until("/api/v1/snapshot", '"generation"'))
+        assert again["alerts"]["firing"] >= firing
         served.process.send_signal(signal.SIGTERM)
         out, err = served.process.communicate(timeout=60)
         assert served.process.returncode == 0
         assert "begins anew" in err
         assert "started again" not in err
-        assert len(fired(out)) == len(set(fired(out))) == firing
+        assert len(fired(out)) == len(set(fired(out))) >= firing
     finally:
         end(served)
 

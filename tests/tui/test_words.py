@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from analyzer.coupling.findings import READINGS
 from analyzer.finding import Severity, State
 from tui.words import CAUSES, finding_kinds
 
@@ -28,8 +29,10 @@ def test_every_word_of_a_detector_is_known() -> None:
     """A cause that the gates do not know could not be named; a new one has to join the list."""
     others = {str(one) for one in (*State, *Severity, *finding_kinds())}
     assert literals("detectors") - others <= set(CAUSES)
+    assert {one.cause for one in READINGS.values()} <= set(CAUSES)
 
 
 def test_every_cause_is_somebodys() -> None:
-    assert set(CAUSES) <= literals("detectors", "results", "conformance", "expectation")
+    known = literals("detectors", "results", "conformance", "expectation")
+    assert set(CAUSES) <= known | {one.cause for one in READINGS.values()}
     assert list(CAUSES) == sorted(set(CAUSES))

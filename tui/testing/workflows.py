@@ -154,6 +154,8 @@ class Workflows:
         """
         __tracebackhide__ = True
         _check(ignored := tuple(ignore))
+        if level not in (names := [one.value for one in Severity]):
+            raise ValueError(f"no_findings: level must be one of {', '.join(names)}, not {level!r}")
         worst = Severity(level).rank
         chosen = self if workflow is None else self.workflow(workflow)
         found = [
