@@ -117,6 +117,8 @@ def _opened(source: Source, tell: Callable[[int], None]) -> Iterator[Stream]:
         yield _simulated(source.name, tell)
         return
     if source.path is None:
+        if sys.stdin is None:
+            raise SourceError("standard input is closed; give it a file, or name one instead of -")
         yield from _plain(_Counted(cast(Filling, sys.stdin.buffer), tell))
         return
     try:

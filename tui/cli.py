@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -165,18 +166,21 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _safe_show(error: click.ClickException) -> None:
     """Click prints what the user typed, or a file name; that is foreign text too."""
-    from analyzer.escape import visible
-
     context = getattr(error, "ctx", None)
     if context is not None:
-        click.echo(context.get_usage(), err=True)
-        click.echo(f"Try '{context.command_path} --help'.", err=True)
-    lines = error.format_message().split("\n")
-    _complain("\n".join(visible(line) for line in lines))
+        with suppress(OSError):
+            click.echo(context.get_usage(), err=True)
+            click.echo(f"Try '{context.command_path} --help'.", err=True)
+    _complain(error.format_message())
 
 
 def _complain(message: str) -> None:
-    click.echo(f"choreoscope: {message}", err=True)
+    """On stderr; whatever came from outside is made visible, whoever forgot to. A full disk behind
+    stderr changes no exit code."""
+    from analyzer.escape import visible
+
+    with suppress(OSError):
+        click.echo("choreoscope: " + "\n".join(map(visible, message.split("\n"))), err=True)
 
 
 def _no_room(error: Exception) -> Exit | None:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -64,7 +64,8 @@ def _is_terminal(stream: TextIO) -> bool:
 
 def note(message: str) -> None:
     """A line on stderr; foreign parts are escaped already."""
-    click.echo(f"choreoscope: {message}", err=True)
+    with suppress(OSError):  # a full disk behind stderr changes no verdict
+        click.echo(f"choreoscope: {message}", err=True)
 
 
 def emit(text: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from collectors.store.store import without_interrupt
 from tui.exits import Exit, Stop
 from tui.terminal import note
 
@@ -39,7 +40,7 @@ class Watcher:
             if stopped():
                 return
         said = self._said()
-        if said:
+        if said and not stopped():
             self._process.join()
             raise Stop(Exit.USAGE, said)
 
@@ -77,7 +78,8 @@ class Watcher:
             target=self._watch, args=(*self._arguments, os.getpid(), ours), name="watcher"
         )
         self._began = time.monotonic()
-        self._process.start()
+        with without_interrupt():
+            self._process.start()
         ours.close()  # else its end would not be noticed here
 
     def _said(self) -> str:

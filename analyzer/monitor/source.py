@@ -11,7 +11,9 @@ from typing import Protocol
 from collectors import read
 from collectors.assemble import as_part
 from collectors.canonical import Part
-from collectors.ledger import Ledger
+from collectors.ledger import Ledger, Where
+from collectors.recording import empty_recording
+from collectors.source import SourceError
 from collectors.store.decoding import Decoder
 from collectors.store.fetch import traces
 from collectors.store.follow import File, Follower
@@ -115,7 +117,7 @@ class StoreSource:
         for item in self.follower.poll():
             if isinstance(item, File):
                 arrivals.append(0)
-                parts.append(as_part(read([item.path])))
+                parts.append(self._compacted(item.path))
                 size += len(parts[-1].spans) * SPAN_BYTES
             else:
                 arrivals.append(item.time_ns)
@@ -131,6 +133,14 @@ class StoreSource:
         latest = max(arrivals, default=0)
         together = latest - min(arrivals, default=0) <= TOGETHER_NS
         return Taken(parts, latest if latest and together else None, more)
+
+    def _compacted(self, path: Path) -> Part:
+        """What it holds; nothing where it is gone or damaged, which is counted."""
+        try:
+            return as_part(read([path]))
+        except (SourceError, OSError) as error:
+            self._ledger.reject(Where(str(path)), "missing-parquet", str(error))
+            return as_part(empty_recording())
 
     def fetch(self, wanted: Traces) -> Sequence[Part]:
         """From the whole store."""

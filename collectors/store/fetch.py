@@ -14,7 +14,7 @@ from collectors import columnar
 from collectors.assemble import as_part, assemble, kept
 from collectors.canonical import Part
 from collectors.ledger import Ledger
-from collectors.store.snapshot import Snapshot, log_parts, retried
+from collectors.store.snapshot import Snapshot, is_lost, log_parts, retried
 
 Traces = Set[tuple[int, int]]
 IDS = ("trace_hi", "trace_lo")
@@ -46,8 +46,8 @@ def _ids(wanted: Traces) -> pl.DataFrame:
 def _found(taken: Snapshot, ids: pl.DataFrame) -> Iterator[Part]:
     for entry in taken.manifest.compacted:
         path = taken.layout.parquet / entry.file
-        path.stat()  # FileNotFoundError, where pyarrow would say something else
-        yield from _of_file(path, ids)
+        if not is_lost(taken, path):
+            yield from _of_file(path, ids)
     for part in log_parts(taken, Ledger()):
         yield from _those(part, ids)
 

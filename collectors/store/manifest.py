@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,11 +57,14 @@ class Manifest:
 
 
 def load(layout: Layout) -> Manifest:
-    """The manifest as it is now; an empty one where there is none. Raises StoreError."""
+    """The manifest as it is now; where it is lost, what the Parquet files say. Raises StoreError.
+
+    An empty one beside Parquet files would have them taken for leftovers.
+    """
     try:
         return msgspec.json.decode(layout.manifest.read_bytes(), type=Manifest)
     except FileNotFoundError:
-        return Manifest()
+        return from_files(layout)
     except (OSError, msgspec.MsgspecError) as error:
         raise StoreError(
             f"{layout.manifest} cannot be read: {error}; "
@@ -80,6 +84,23 @@ def from_files(layout: Layout) -> Manifest:
     """
     entries = [entry_of(path) for path in sorted(layout.parquet.glob("*.parquet"))]
     return Manifest(compacted=tuple(entries))
+
+
+def unlisted(layout: Layout, known: Manifest) -> tuple[Compacted, ...]:
+    """Files with requests that the manifest does not know of: it is older than they are. Files that
+    cannot be read are left out, as are those that expired or that others stand for."""
+    names = {entry.file for entry in known.compacted}
+    found = []
+    for path in sorted(layout.parquet.glob("*.parquet")):
+        if path.name not in names:
+            with contextlib.suppress(StoreError):
+                found.append(entry_of(path))
+    return tuple(
+        one
+        for one in found
+        if one.last > known.removed
+        and all(other.last < one.first or other.first > one.last for other in known.compacted)
+    )
 
 
 def entry_of(path: Path) -> Compacted:

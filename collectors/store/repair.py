@@ -59,9 +59,9 @@ def _listed(layout: Layout, files: Files) -> list[str]:
         known = manifest.load(layout)
     except StoreError:
         return [_aside(layout, layout.manifest, files), *_anew(layout, files)]
-    if known == Manifest() and any(layout.parquet.glob("*.parquet")):
+    if not layout.manifest.exists() and known.compacted:
         return _anew(layout, files)
-    return _without_missing(layout, known, files)
+    return [*_without_missing(layout, known, files), *_with_unlisted(layout, files)]
 
 
 def _anew(layout: Layout, files: Files) -> list[str]:
@@ -80,6 +80,16 @@ def _without_missing(layout: Layout, known: Manifest, files: Files) -> list[str]
     if gone:
         manifest.publish(layout, known.without(gone), files)
     return [f"{one.file} is gone, and {one.spans} spans with it" for one in gone]
+
+
+def _with_unlisted(layout: Layout, files: Files) -> list[str]:
+    known = manifest.load(layout)
+    found = manifest.unlisted(layout, known)
+    for one in found:
+        known = known.with_entry(one)
+    if found:
+        manifest.publish(layout, known, files)
+    return [f"{one.file} is listed again, with {one.spans} spans" for one in found]
 
 
 def _aside(layout: Layout, path: Path, files: Files) -> str:

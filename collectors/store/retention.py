@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from collectors.store import manifest
 from collectors.store.files import Files
-from collectors.store.layout import Layout
-from collectors.store.manifest import Compacted
+from collectors.store.layout import Layout, StoreError
+from collectors.store.manifest import Compacted, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,20 @@ def remove(layout: Layout, keep: Retention, now_ns: int, files: Files) -> tuple[
     gone = expired(current.compacted, keep, now_ns)
     if gone:
         manifest.publish(layout, current.without(gone), files)
-    known = {entry.file for entry in manifest.load(layout).compacted}
+    known = manifest.load(layout)
+    names = {entry.file for entry in known.compacted}
     for path in sorted(layout.parquet.glob("*.parquet")):
-        if path.name not in known and int(path.stem) <= current.last:
+        if path.name not in names and _is_over(path, known):
             files.remove(path)  # expired now, or before a crash
     return gone
+
+
+def _is_over(path: Path, known: Manifest) -> bool:
+    """Whether a file that the manifest does not name holds nothing but what expired. One that it
+    should name, having been put back from elsewhere, is left for `store verify` to tell."""
+    if int(path.stem) > known.removed:
+        return False
+    try:
+        return manifest.entry_of(path).last <= known.removed
+    except StoreError:
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ class Snapshot:
     layout: Layout
     manifest: Manifest
     segments: tuple[Path, ...]
+    settled: bool = False  # a file that is not there is lost, not moved away meanwhile
 
     @property
     def size(self) -> int:
@@ -66,7 +67,7 @@ def retried(folder: Path, work: Callable[[Snapshot], T]) -> T:
             return work(snapshot(folder))
         except FileNotFoundError:
             continue
-    return work(snapshot(folder))
+    return work(replace(snapshot(folder), settled=True))
 
 
 def _read(taken: Snapshot) -> tuple[list[Part], Ledger]:
@@ -89,11 +90,23 @@ def log_parts(taken: Snapshot, ledger: Ledger) -> Iterator[Part]:
 
 def _parquet(taken: Snapshot, name: str, ledger: Ledger) -> Iterator[Part]:
     path = taken.layout.parquet / name
-    path.stat()  # FileNotFoundError, where pyarrow would say something else
+    if is_lost(taken, path):
+        said = "the manifest names it, and it is not there; `choreoscope store verify` tells more"
+        ledger.reject(Where(str(path)), "missing-parquet", said)
+        return
     try:
         yield from columnar.read_parquet(path, ledger, Where(str(path)))
     except Malformed as error:
         ledger.reject(Where(str(path)), "damaged-parquet", str(error))
+
+
+def is_lost(taken: Snapshot, path: Path) -> bool:
+    """Whether that file is gone for good. FileNotFoundError where it may have been moved away,
+    for which pyarrow would say something else."""
+    if taken.settled:
+        return not path.exists()
+    path.stat()
+    return False
 
 
 def _requests(taken: Snapshot, segment: Path, ledger: Ledger) -> Iterator[Request]:

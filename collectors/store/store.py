@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -47,7 +49,9 @@ class Store:
         self.layout = made(Path(folder), self._files)
         self._stack.enter_context(locked(self.layout.folder))
         try:
-            last = max(last_sequence(self.layout), manifest.load(self.layout).last)
+            known = manifest.load(self.layout)
+            others = [one.last for one in manifest.unlisted(self.layout, known)]
+            last = max([last_sequence(self.layout), known.last, *others])
             for draft in self.layout.parquet.glob("*.tmp"):
                 draft.unlink()
         except BaseException:
@@ -115,13 +119,26 @@ class Store:
                 self._pool = ProcessPoolExecutor(
                     1, get_context("spawn"), apart, (os.getpid(),), max_tasks_per_child=TASKS
                 )
-            self._pool.submit(tidy, self.layout, self._closed(), self._keep).result()
+            with without_interrupt():
+                done = self._pool.submit(tidy, self.layout, self._closed(), self._keep)
+            done.result()
             self.compaction_error, self.compactions = "", self.compactions + 1
         except OSError as error:
             # the log still holds everything; the next full segment tries again
             self.compaction_error = error.strerror or str(error)
         except BrokenProcessPool:
             self.compaction_error, self._pool = "the process that compacts was ended", None
+
+
+@contextmanager
+def without_interrupt() -> Iterator[None]:
+    """Processes that begin in here are not ended by the keyboard: their parent ends them. A mask
+    is inherited; a handler would come after all the imports of the new process."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def apart(parent: int) -> None:

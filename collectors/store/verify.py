@@ -10,7 +10,7 @@ from collectors import columnar
 from collectors.ledger import Ledger, Where
 from collectors.store import manifest
 from collectors.store.frames import Damage, Frame, scan
-from collectors.store.layout import Layout, StoreError, found
+from collectors.store.layout import ANEW, Layout, StoreError, found
 from collectors.store.manifest import Compacted, Manifest
 from collectors.store.snapshot import ATTEMPTS, Snapshot
 from collectors.table_shape import Malformed
@@ -57,12 +57,15 @@ def verify(folder: Path) -> Verdict:
 def _verified(layout: Layout) -> Verdict:
     verdict = Verdict()
     known = _manifest(layout, verdict)
+    _is_there(layout, known, verdict)
     segments = [path for path in layout.segments() if int(path.stem) > known.last]
     taken = Snapshot(layout, known, tuple(segments))
     for entry in known.compacted:
         _parquet(taken, entry, verdict)
+    last = known.last
     for segment in segments:
-        _segment(taken, segment, verdict)
+        _gap(segment, last, verdict)
+        last = _segment(taken, segment, verdict)
     verdict.notes += _strangers(taken)
     if layout.quarantine.is_dir():
         verdict.quarantined = len(list(layout.quarantine.iterdir()))
@@ -78,6 +81,24 @@ def _manifest(layout: Layout, verdict: Verdict) -> Manifest:
         return manifest.from_files(layout)
     except StoreError:
         return Manifest()  # the files are told one by one
+
+
+def _is_there(layout: Layout, known: Manifest, verdict: Verdict) -> None:
+    """It is lost where Parquet files stand for requests that the log holds no more; in the first
+    compaction of a store the files come before it."""
+    if layout.manifest.exists() or not known.compacted:
+        return
+    logged = min((int(path.stem) for path in layout.segments()), default=known.last + 1)
+    if logged > known.compacted[0].first:
+        verdict.damaged.append(Place(layout.manifest.name, f"is missing; {ANEW}"))
+
+
+def _gap(segment: Path, last: int, verdict: Verdict) -> None:
+    """Requests between two segments that are in neither."""
+    first = int(segment.stem)
+    if first > last + 1:
+        reason = f"requests {last + 1} to {first - 1} are not there: lost, or never acknowledged"
+        verdict.notes.append(Place(f"{segment.parent.name}/{segment.name}", reason))
 
 
 def _parquet(taken: Snapshot, entry: Compacted, verdict: Verdict) -> None:
@@ -102,13 +123,14 @@ def _parquet(taken: Snapshot, entry: Compacted, verdict: Verdict) -> None:
         verdict.damaged.append(Place(name, f"holds {spans} spans, not {entry.spans}"))
 
 
-def _segment(taken: Snapshot, segment: Path, verdict: Verdict) -> None:
+def _segment(taken: Snapshot, segment: Path, verdict: Verdict) -> int:
+    """Gives the last sequence number that was met."""
     name = f"{segment.parent.name}/{segment.name}"
     data = segment.read_bytes()
     verdict.segments, verdict.bytes = verdict.segments + 1, verdict.bytes + len(data)
-    end = 0
+    end, last = 0, int(segment.stem)
     for item in scan(data, taken.layout.salt):
-        end = item.end
+        end, last = item.end, max(last, item.sequence or 0)
         if isinstance(item, Damage):
             verdict.damaged.append(_place(name, item))
         else:
@@ -117,6 +139,7 @@ def _segment(taken: Snapshot, segment: Path, verdict: Verdict) -> None:
     if end < len(data):
         reason = "unfinished: being written, or never acknowledged"
         verdict.notes.append(Place(name, reason, end, len(data)))
+    return last
 
 
 def _place(name: str, item: Damage) -> Place:

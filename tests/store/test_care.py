@@ -10,12 +10,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analyzer.monitor.source import StoreSource
 from collectors import read
 from collectors.store import manifest
 from collectors.store.export import export, piece, plain
+from collectors.store.fetch import traces
 from collectors.store.frames import Encoding, Kind, Request, encoded
 from collectors.store.layout import StoreError, found
 from collectors.store.repair import repair
+from collectors.store.retention import Retention
 from collectors.store.store import Store
 from collectors.store.verify import verify
 from tests.store.requests import numbers, request, segments, stored
@@ -85,7 +88,7 @@ def test_the_manifest_is_made_anew(tmp_path: Path, how: str) -> None:
         assert [one.file for one in verify(tmp_path / "s").damaged] == ["manifest.json"]
     else:
         layout.manifest.unlink()
-        assert "not in the manifest" in verify(tmp_path / "s").notes[0].reason
+        assert "is missing" in verify(tmp_path / "s").damaged[0].reason
     assert repair(tmp_path / "s")
     assert manifest.load(layout) == before
     assert numbers(tmp_path / "s") == set(range(30))
@@ -276,3 +279,72 @@ def test_the_commands_and_their_exit_codes(tmp_path: Path, run: Run) -> None:  #
     assert run("store", "verify", str(tmp_path)).code == 3
     assert run("store", "compact", str(tmp_path)).code == 2
     assert run("store", "repair", folder).out == "nothing to repair\n"
+
+
+def test_a_lost_manifest_costs_nothing_whoever_comes_first(tmp_path: Path) -> None:
+    """Parquet files without their manifest are no leftovers: readers see them, a writer goes on
+    behind them, and none is removed or written over."""
+    folder = tmp_path / "s"
+    mixed(folder)
+    (folder / "manifest.json").unlink()
+    [damage] = verify(folder).damaged
+    assert (damage.file, "store repair" in damage.reason) == ("manifest.json", True)
+    assert len(read([f"store:{folder}"]).spans) == 90
+    with Store(folder, segment=900, compacting=False) as store:
+        store.compact()  # all of it is in Parquet now
+    (folder / "manifest.json").unlink()
+    with Store(folder, segment=900, keep=Retention(age_ns=1 << 60), compacting=False) as store:
+        assert store.append(request(30, spans=3)).result() == 31
+        store.compact()
+    verdict = verify(folder)
+    assert (verdict.damaged, verdict.notes, verdict.requests) == ([], [], 31)
+    assert numbers(folder) == set(range(31))
+
+
+def test_a_manifest_of_yesterday_removes_nothing(tmp_path: Path) -> None:
+    """Put back from a backup it does not know the files of today."""
+    folder = tmp_path / "s"
+    mixed(folder)
+    old = (folder / "manifest.json").read_bytes()
+    with Store(folder, segment=900, compacting=False) as store:
+        store.compact()
+    (folder / "manifest.json").write_bytes(old)
+    files = set((folder / "parquet").iterdir())
+    with Store(folder, segment=900, keep=Retention(age_ns=1 << 60), compacting=False) as store:
+        for number in range(30, 40):
+            store.append(request(number, spans=3)).result()
+        store.compact()
+    assert files < set((folder / "parquet").iterdir())
+    assert "is not in the manifest" in verify(folder).notes[0].reason
+    assert repair(folder) == ("00000000000000000021.parquet is listed again, with 30 spans",)
+    assert (verify(folder).damaged, verify(folder).notes) == ([], [])
+    assert numbers(folder) == set(range(40))
+
+
+def test_a_missing_parquet_file_costs_itself_only(tmp_path: Path) -> None:
+    """Readers count it and go on; so does whoever follows the store."""
+    folder = tmp_path / "s"
+    mixed(folder)
+    [file] = (folder / "parquet").iterdir()
+    file.unlink()
+    found = read([f"store:{folder}"])
+    assert (len(found.spans), dict(found.intake.rejected)) == (30, {"missing-parquet": 1})
+    assert traces(folder, {(0, 1)}) == []
+    source = StoreSource(folder)
+    taken = source.poll()
+    assert sum(len(part.spans) for part in taken.parts) == 30
+    assert source.rejected == {"missing-parquet": 1}
+    source.close()
+
+
+def test_a_lost_segment_is_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    with Store(folder, segment=900, compacting=False) as store:
+        for number in range(30):
+            store.append(request(number, spans=3)).result()
+    every = sorted(segments(folder))
+    assert len(every) > 2
+    every[1].unlink()
+    [note] = verify(folder).notes
+    assert note.file == f"log/{every[2].name}"
+    assert f"requests {int(every[1].stem)} to {int(every[2].stem) - 1} are not there" in note.reason
