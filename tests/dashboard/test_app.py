@@ -24,6 +24,7 @@ from tui.dashboard.columns import ColumnMenu
 from tui.dashboard.feed import Phase, Snapshot, Status
 from tui.dashboard.over import InstanceScreen
 from tui.dashboard.screens.instances import FAULTY, ORDER, Instances
+from tui.dashboard.tiles import Tiles
 
 Play = Callable[[Pilot[Any]], Awaitable[None]]
 
@@ -133,6 +134,55 @@ def test_half_a_field_name_does_not_empty_the_table() -> None:
         assert shown(pilot).height == 0, "enter means it as text"
 
     run(Dashboard(FakeFeed(snapshot())), play)
+
+
+@pytest.mark.parametrize("typed", ["age:>5x", "stae:stuck", "stuck age:", "overdu:"])
+def test_a_word_that_becomes_a_wrong_field_does_not_empty_the_table(typed: str) -> None:
+    """`age` was text until the colon came; what is shown stays what was asked for before it."""
+
+    async def play(pilot: Pilot[Any]) -> None:
+        before = shown(pilot).height
+        named = {":": "colon", ">": "greater_than_sign", " ": "space"}
+        await pilot.press("slash")
+        for char in typed:
+            await pilot.press(named.get(char, char))
+            await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        after = shown(pilot)
+        assert after.height == before or set(after["state"]) == {"stuck"}
+        assert home(pilot).bar._underline.span is not None
+        feed.push(snapshot(generation=2))
+        await settled(pilot)
+        assert shown(pilot).height == after.height
+
+    feed = FakeFeed(snapshot())
+    run(Dashboard(feed), play)
+
+
+def test_faults_only_does_not_hide_what_a_tile_promises() -> None:
+    async def play(pilot: Pilot[Any]) -> None:
+        await pilot.press("F")
+        await settled(pilot)
+        pilot.app.post_message(Tiles.Asked("state:complete"))
+        await settled(pilot)
+        assert set(shown(pilot)["state"]) == {"complete"}
+        await pilot.press("F")
+        await settled(pilot)
+        assert shown(pilot).height == 0
+        assert any("F shows what is not at fault" in line for line in lines(pilot.app))
+
+    run(Dashboard(FakeFeed(snapshot())), play)
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 132])
+def test_every_tab_is_there_at_any_width(width: int) -> None:
+    async def play(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        [tabs] = [line for line in lines(pilot.app) if " 1 Instances" in line]
+        assert all(f" {number} " in tabs + " " for number in range(1, 8))
+
+    run(Dashboard(FakeFeed(snapshot())), play, size=(width, 30))
 
 
 def test_tab_completes() -> None:

@@ -187,6 +187,14 @@ def test_killed_and_begun_again(served: Served, tmp_path: Path) -> None:
         end(again)
 
 
+@pytest.mark.slow
+def test_the_keyboard_ends_all_of_it_in_silence(served: Served) -> None:
+    """ctrl+c goes to every process of the terminal: the parent ends the others, in its order."""
+    os.killpg(served.process.pid, signal.SIGINT)
+    _, err = served.process.communicate(timeout=60)
+    assert (served.process.returncode, "Traceback" in err) == (0, False)
+
+
 def page(number: int) -> bytes:
     """A request for a page whose name holds an id, as some emit them."""
     span = {

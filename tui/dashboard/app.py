@@ -392,11 +392,18 @@ class Dashboard(App[int]):
 
     @on(Tiles.Asked)
     def _asked(self, event: Tiles.Asked) -> None:
-        self.go(Place(PAGES[0].id, event.where))
+        self._go_to_all(Place(PAGES[0].id, event.where))
 
     @on(Page.GoTo)
     def _go_to(self, event: Page.GoTo) -> None:
-        self.go(Place(event.page, event.where, event.key))
+        self._go_to_all(Place(event.page, event.where, event.key))
+
+    def _go_to_all(self, place: Place) -> None:
+        """There, with every row that was promised."""
+        page = self._page(place.page)
+        if page is not None:
+            page.widen()
+        self.go(place)
 
     @on(Page.OpenInstance)
     def _instance_asked(self, event: Page.OpenInstance) -> None:

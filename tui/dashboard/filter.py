@@ -72,7 +72,9 @@ class FilterBar(Vertical):
     FilterBar Horizontal { height: 1; }
     FilterBar #slash { width: 2; color: $text-muted; }
     FilterBar FilterInput { width: 1fr; background: $background; }
-    FilterBar #counts { width: auto; max-width: 70%; color: $text-muted; text-wrap: nowrap; }
+    FilterBar #counts {
+        width: auto; max-width: 70%; padding: 0 0 0 1; color: $text-muted; text-wrap: nowrap;
+    }
     FilterBar #hint { height: 1; display: none; text-wrap: nowrap; text-overflow: ellipsis; }
     FilterBar.-hinting #hint { display: block; }
     """

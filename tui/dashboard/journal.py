@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -120,8 +121,9 @@ class Journal:
         self._deliveries(snapshot)
 
     def _notes(self, about: str, notes: Sequence[DataNote], at_ns: int) -> None:
-        found = {(about, note.kind, *note.services, _without_numbers(note.message)): note
-                 for note in notes}  # fmt: skip
+        found: dict[tuple[str, ...], DataNote] = {
+            (about, note.kind, _without_numbers(note.message)): note for note in notes
+        }
         gone = [key for key in self._known if key[0] == about and key not in found]
         for key, note in found.items():
             if key not in self._known:
@@ -150,4 +152,5 @@ class Journal:
 
 
 def _without_numbers(text: str) -> str:
-    return "".join(" " if char.isdigit() or char in ".," else char for char in text)
+    """What stays the same while numbers and examples in brackets run on."""
+    return re.sub(r"[0-9][0-9.,]*", "#", re.sub(r"\([^()]*\)", "", text))

@@ -39,16 +39,28 @@ class Tabs(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """The names; the open one stands out without colour too."""
+        """The names; the open one stands out without colour too. What is too narrow for all of them
+        goes without numbers, then with the keys of the others."""
+        ways = (self._named(" "), self._named(""), self._named("", badges=False), self._keys())
+        width = self.size.width
+        texts = next((way for way in ways if sum(map(len, way)) <= width), ways[-1])
         parts: list[Part] = []
         at, self._ends = 0, []
-        for entry in self._entries:
-            badge = f"({self._badges[entry.id]:,})" if self._badges.get(entry.id) else ""
-            text = f" {entry.key} {entry.title}{badge} "
+        for entry, text in zip(self._entries, texts, strict=True):
             parts.append((text, "bold reverse" if entry.id == self._current else ""))
             at += len(text)
             self._ends.append((at, entry.id))
         return content(*parts)
+
+    def _named(self, after: str, *, badges: bool = True) -> list[str]:
+        told = {page: f"({number:,})" for page, number in self._badges.items() if badges and number}
+        return [f" {one.key} {one.title}{told.get(one.id, '')}{after}" for one in self._entries]
+
+    def _keys(self) -> list[str]:
+        return [
+            f" {one.key} {one.title if one.id == self._current else ''}".rstrip() + " "
+            for one in self._entries
+        ]
 
     def on_click(self, event: events.Click) -> None:
         """Open that page."""

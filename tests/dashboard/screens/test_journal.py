@@ -76,6 +76,15 @@ def test_a_note_on_the_data_comes_and_goes() -> None:
                              "no longer: sampling: 5 traces are sampled"]  # fmt: skip
 
 
+def test_a_note_whose_numbers_and_examples_run_on_is_told_once() -> None:
+    journal = Journal(Clock())
+    for count, services in ((9, ("a",)), (10, ("a", "b")), (11, ("a", "b")), (1_200, ("b",))):
+        some = f"{count} missing parents, named by {count} spans ({count:016x}, ...)"
+        note = DataNote("missing-parents", some, count, 0.5, services)
+        journal.snapshot(snapshot(3, count, data_notes=(note,)))
+    assert len(said(journal)) == 1
+
+
 def test_suggested_keys_and_given_up_instances() -> None:
     journal = Journal(Clock())
     key = DataNote("key", "order.id joins 40 traces", 40)

@@ -77,7 +77,7 @@ def endpoints(ports: dict[str, int]) -> tuple[str, ...]:
     """What a service has to be told, as lines for its environment."""
     grpc, http = ports["OTLP/gRPC"], ports["OTLP/HTTP"]
     return (
-        f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{HOST}:{grpc}",
+        f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{HOST}:{grpc} OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
         f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{HOST}:{http} "
         "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
     )

@@ -216,7 +216,7 @@ def _parts(alert: Alert, snapshot: Snapshot, drawing: Style, told: int) -> list[
         ("", count(one.instances, "instance")),
         ("since", moment(one.since_ns)),
         ("fired", moment(alert.fired_ns) if alert.fired_ns else "not yet"),
-        ("last told", moment(alert.sent_ns) if alert.sent_ns else "never"),
+        ("last told", moment(alert.sent_ns) if alert.sent_ns and told else "never"),
     )
     parts += [part for reason in one.details[:6] for part in _reason(reason)]
     if one.examples:

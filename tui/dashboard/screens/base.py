@@ -79,6 +79,9 @@ class Page(Vertical):
     def search(self, where: str) -> None:
         """Set the filter."""
 
+    def widen(self) -> None:
+        """Let go of what limits the rows beside the filter: somebody asks for all that match."""
+
     @property
     def place(self) -> str | None:
         """The key that the cursor is on, for the history."""

@@ -307,6 +307,21 @@ class Instances(TablePage):
         self.faults = not self.faults
         self.arrange_soon(top=True)
 
+    def widen(self) -> None:
+        """All states and times."""
+        if self.faults or self.range_s:
+            self.faults, self.range_s = False, 0
+            if self._ready:
+                self.arrange_soon(top=True)
+
+    def _nothing(self, done: Arranged) -> str:
+        said = super()._nothing(done)
+        if done.total and self.faults:
+            said += "\nF shows what is not at fault, too"
+        if done.total and self.range_s:
+            said += "\nt chooses another time"
+        return said
+
     def action_range(self) -> None:
         """Choose how far back."""
         titles = [title if title == "all" else f"last {title}" for title, _ in RANGES]

@@ -291,10 +291,21 @@ class TablePage(Page):
                 self._last = where
         except WhereError as error:
             self.bar.wrong(error.message, error.start, error.end)
+            if self._good != (before := self._before_the_field(where)):
+                self._good = before
+                self.arrange_soon(top=True)
             return
         self.bar.wrong()
         self._good = where
         self.arrange_soon(top=True)
+
+    def _before_the_field(self, where: str) -> str:
+        """The last good filter, without a word that has since become the name of a field: `age`
+        was text as long as no colon followed."""
+        rest, _, word = self._good.rpartition(" ")
+        going_on = where[len(self._good) :].partition(" ")[0]
+        named = where.startswith(self._good) and ":" in going_on
+        return rest if word and ":" not in word and named else self._good
 
     @on(FilterInput.Left)
     def _left(self, event: FilterInput.Left) -> None:
