@@ -7,6 +7,7 @@ configuration folder; the default.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import tomllib
@@ -29,6 +30,7 @@ class Setting:
     default: Any
     help: str
     secret: bool = False
+    least: int | None = None  # of a number
 
     @property
     def variable(self) -> str:
@@ -38,9 +40,9 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("serve.host", "127.0.0.1", "address to listen on"),
-    Setting("serve.grpc", 4317, "port of OTLP over gRPC; -1 = none"),
-    Setting("serve.http", 4318, "port of OTLP over HTTP; -1 = none"),
-    Setting("serve.zipkin", 9411, "port of Zipkin v2; -1 = none"),
+    Setting("serve.grpc", 4317, "port of OTLP over gRPC; -1 = none", least=-1),
+    Setting("serve.http", 4318, "port of OTLP over HTTP; -1 = none", least=-1),
+    Setting("serve.zipkin", 9411, "port of Zipkin v2; -1 = none", least=-1),
     Setting("serve.api", 4320, "port of the API, the metrics and the health checks"),
     Setting("serve.hosts", (), "more names that this host is called by"),
     Setting("serve.token", "", "bearer token that callers must send", secret=True),
@@ -48,16 +50,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("serve.certificate", "", "PEM file: TLS for every port"),
     Setting("serve.key", "", "PEM file: the certificate's key"),
     Setting("serve.clients", "", "PEM file: the authority of client certificates (mTLS)"),
-    Setting("serve.limit", 64 << 20, "bytes of a request, unpacked"),
+    Setting("serve.limit", 64 << 20, "bytes of a request, unpacked", least=1),
     Setting("store.folder", "", "where what is received is kept; default: the user's data folder"),
     Setting("store.keep", "7d", "how long; 0s = for ever"),
-    Setting("store.bytes", 0, "how much, in bytes of Parquet; 0 = without limit"),
+    Setting("store.bytes", 0, "how much, in bytes of Parquet; 0 = without limit", least=0),
     Setting("monitor.keys", (), "business keys that join traces"),
     Setting("monitor.expect", "", "expectations file that workflows are held against"),
     Setting("monitor.grace", "15s", "how long a complete instance stays in memory"),
-    Setting("monitor.history", 60_000, "spans of finished instances to learn from"),
-    Setting("monitor.spans", 1_000_000, "spans in memory at the most"),
-    Setting("monitor.names", 2_000_000, "names remembered at the most, about 100 bytes each"),
+    Setting("monitor.history", 60_000, "spans of finished instances to learn from", least=0),
+    Setting("monitor.spans", 1_000_000, "spans in memory at the most", least=1),
+    Setting("monitor.names", 2_000_000, "names remembered at the most, 100 bytes each", least=1),
     Setting("alerts.for", "10s", "how long a fault must last before it is told"),
     Setting("alerts.keep", "1m", "how long it must be gone before it is resolved"),
     Setting("alerts.repeat", "1m", "how often a firing alert is sent to receivers that forget"),
@@ -145,18 +147,14 @@ def _environment() -> dict[str, Any]:
 def _read(
     path: Path, table: tuple[str, ...]
 ) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]], Mapping[str, str]]:
-    try:
-        data = path.read_bytes()
-        if len(data) > MOST:
-            raise Stop(Exit.USAGE, f"{path}: more than {MOST} bytes")
-        document: Any = tomllib.loads(data.decode())
-    except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise Stop(Exit.USAGE, f"{path} is no TOML: {error}") from None
-    for name in table:
+    document = _document(path)
+    for place, name in enumerate(table):
         document = document.get(name, {})
-    targets = document.get("alerts", {}).pop("targets", {}) if _is_table(document) else {}
+        if not _is_table(document):
+            names = ".".join(table[: place + 1])
+            raise Stop(Exit.USAGE, f"{path}: {names} must be a table, [{names}]")
+    alerts = document.get("alerts")
+    targets = alerts.pop("targets", {}) if isinstance(alerts, dict) else {}
     if not _is_table(targets) or not all(_is_table(one) for one in targets.values()):
         raise Stop(Exit.USAGE, f"{path}: {TARGETS} must be a table of tables")
     watch = document.get("watch")
@@ -164,6 +162,23 @@ def _read(
     if not _is_table(keys) or not all(isinstance(one, str) for one in keys.values()):
         raise Stop(Exit.USAGE, f'{path}: {KEYS} must be a table of texts, such as pause = "p"')
     return dict(_flat(path, document)), targets, keys
+
+
+def _document(path: Path) -> Any:
+    try:
+        if path.exists() and not path.is_file():
+            raise Stop(Exit.USAGE, f"{path} is no plain file")
+        with path.open("rb") as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise Stop(Exit.USAGE, f"{path}: more than {MOST} bytes")
+        return tomllib.loads(data.decode())
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{path} is no TOML: {error}") from None
+    except RecursionError:
+        raise Stop(Exit.USAGE, f"{path} is no TOML: values too deep inside each other") from None
 
 
 def _is_table(value: object) -> bool:
@@ -202,11 +217,13 @@ def _typed(setting: Setting, value: Any, origin: str) -> Any:
             return value
         if str(value).lower() in ("true", "false", "1", "0"):
             return str(value).lower() in ("true", "1")
-    elif wanted is int and not isinstance(value, bool):
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            pass
+    elif wanted is int and not isinstance(value, bool | float):
+        with contextlib.suppress(TypeError, ValueError):
+            number = int(value)
+            if setting.least is None or number >= setting.least:
+                return number
+            said = f"must be at least {setting.least}, not {number}"
+            raise Stop(Exit.USAGE, f"{setting.name} ({origin}) {said}")
     elif isinstance(value, str):
         return value
     words = {tuple: "a list of texts", bool: "true or false", int: "a whole number"}

@@ -195,6 +195,21 @@ def test_no_spans_are_never_green(runner: Runner, source: str) -> None:
         assert runner.job(inputs).code == 3
 
 
+def test_the_report_of_an_earlier_run_is_none_of_this_one(runner: Runner) -> None:
+    """Where nothing could be read nothing is shown, uploaded or compared."""
+    good = spans(runner, HEALTHY)
+    assert runner.step("Analyse workflows", {"source": good}).code == 0
+    bad = {"source": "typo.jsonl", "compare-with": good}
+    ran = runner.step("Analyse workflows", bad)
+    assert (ran.code, "wrote no report" in ran.summary) == (3, True)
+    assert not list((runner.folder / "choreoscope-reports").iterdir())
+    ran = runner.step("Compare with an earlier run", bad)
+    assert (ran.code, "no report of this run" in ran.log) == (3, True)
+    assert runner.job({"source": good}).code == 0
+    assert runner.job(bad).code == 3
+    assert not list((runner.folder / "choreoscope-reports").iterdir())
+
+
 def test_an_input_cannot_run_anything(runner: Runner) -> None:
     evil = 'x\'; touch "$GITHUB_STEP_SUMMARY.evil"; $(touch evil) `touch evil`'
     for inputs in ({"source": evil}, {"source": "x", "fail-on": evil, "thresholds": evil}):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from analyzer.alerts.targets.base import TargetError, resolved
+from analyzer.alerts.targets.registry import target
 from tui.commands.config import command
 from tui.configuration import SETTINGS, configuration
 from tui.exits import Stop
@@ -51,6 +54,12 @@ def test_the_nearest_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("[watch]\nkeys = 7\n", "watch.keys must be a table of texts"),
         ("[watch.keys]\npause = 7\n", "watch.keys must be a table of texts"),
         ("[serve\n", "is no TOML"),
+        ("a = " + "[" * 100_000, "values too deep inside each other"),
+        ("alerts = 5\n", "alerts must be a table"),
+        ("[serve]\ngrpc = inf\n", "must be a whole number, not 'inf'"),
+        ("[serve]\ngrpc = 4317.9\n", "must be a whole number, not '4317.9'"),
+        ("[serve]\nlimit = -1\n", "must be at least 1, not -1"),
+        ("[monitor]\nspans = 0\n", "must be at least 1, not 0"),
         ("[serve]\ntoken = 7\n", "its value is not shown"),
     ],
 )
@@ -96,3 +105,37 @@ def test_keys_of_the_dashboard(folder: Path) -> None:
     assert configuration().keys == {"pause": "p", "rows.down": "n"}
     done = CliRunner().invoke(command, ["show"])
     assert '[watch.keys]\n"pause" = "p"\n"rows.down" = "n"\n' in done.output
+
+
+@pytest.mark.parametrize("text", ["tool = 1\n", "[[tool]]\n", "[tool]\nchoreoscope = 'x'\n"])
+def test_a_project_file_whose_table_is_none(folder: Path, text: str) -> None:
+    (folder / "pyproject.toml").write_text(text)
+    with pytest.raises(Stop, match=r"must be a table, \[tool"):
+        configuration()
+
+
+def test_only_plain_files_of_reasonable_size(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for path, said in (("/dev/zero", "no plain file"), (folder / "pipe", "no plain file")):
+        with pytest.raises(Stop, match=said):
+            configuration(file=Path(path))
+    (folder / "long.toml").write_bytes(b"#" * (2 << 20))
+    with pytest.raises(Stop, match="more than 1048576 bytes"):
+        configuration(file=folder / "long.toml")
+
+
+def test_a_secret_in_a_file_that_cannot_be_one(folder: Path) -> None:
+    (folder / "binary").write_bytes(b"\xff\xfe")
+    for text, said in (
+        ("{file:binary}", "no UTF-8 text"),
+        ("{file:~nosuchuser/x}", "cannot be read"),
+        ("{file:/dev/zero}", "more than 65,536 bytes"),
+    ):
+        with pytest.raises(TargetError, match=said):
+            resolved(text)
+
+
+@pytest.mark.parametrize("timeout", ["abc", -1, 0, True, float("inf")])
+def test_a_timeout_that_is_none(timeout: object) -> None:
+    with pytest.raises(TargetError, match="timeout must be seconds above 0"):
+        target("t", {"type": "exec", "argv": ["true"], "timeout": timeout})

@@ -78,6 +78,9 @@ class Target(Protocol):
 _REFERENCE = re.compile(r"\{(env|file):([^{}]+)\}")
 
 
+SECRET = 64 << 10  # bytes of a file that a setting refers to
+
+
 def resolved(text: str) -> str:
     """A setting with `{env:NAME}` and `{file:PATH}` replaced. Raises TargetError.
 
@@ -91,9 +94,17 @@ def resolved(text: str) -> str:
                 raise TargetError(f"the environment variable {name} is not set")
             return os.environ[name]
         try:
-            return Path(name).expanduser().read_text().strip()
+            with Path(name).expanduser().open("rb") as file:
+                data = file.read(SECRET + 1)
+            if len(data) > SECRET:
+                raise TargetError(f"{name} cannot be read: more than {SECRET:,} bytes")
+            return data.decode().strip()
         except OSError as error:
             raise TargetError(f"{name} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise TargetError(f"{name} cannot be read: it is no UTF-8 text") from error
+        except RuntimeError as error:
+            raise TargetError(f"{name} cannot be read: {error}") from error
 
     return _REFERENCE.sub(found, text)
 

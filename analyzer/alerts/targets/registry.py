@@ -15,6 +15,8 @@ from analyzer.alerts.targets.pagerduty import URL, PagerDuty
 from analyzer.alerts.targets.slack import Slack
 from analyzer.alerts.targets.webhook import Webhook
 
+DAY_S = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -65,7 +67,7 @@ KINDS: tuple[Kind, ...] = (
         "a program, the event as JSON on its standard input",
         ("argv",),
         ("timeout",),
-        lambda name, given: Exec(name, _argv(name, given), float(given.get("timeout", 10.0))),
+        lambda name, given: Exec(name, _argv(name, given), _seconds(name, given)),
     ),
     Kind("stdout", "JSON lines on standard output", (), (), lambda name, _: Stdout(name)),
     Kind(
@@ -76,6 +78,13 @@ KINDS: tuple[Kind, ...] = (
         lambda name, given: Apprise(name, given["url"]),
     ),
 )
+
+
+def _seconds(name: str, given: Mapping[str, Any]) -> float:
+    told = given.get("timeout", 10.0)
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told <= DAY_S:
+        raise TargetError(f"target {name}: timeout must be seconds above 0, not {told!r}")
+    return float(told)
 
 
 def target(name: str, settings: Mapping[str, Any]) -> Target:
