@@ -144,8 +144,10 @@ def renewed(
     for finding, place in found:
         if not any(entry.matches(finding, place) for entry in used):
             places.setdefault(place, []).append(finding)
-    reason = f"known since {today.isoformat()}, not judged yet"
-    kept += [_entry(key, members, reason, total) for key, members in places.items()]
+    over = [one for one in entries if one.expired(today)]
+    for key, members in places.items():
+        before = next((one for one in over if one.matches(members[0], key)), None)
+        kept.append(_entry(key, members, before, today, total))
     return sorted(kept, key=_order)
 
 
@@ -153,10 +155,16 @@ def _counted(entry: Entry, touched: int, total: int) -> Entry:
     return replace(entry, instances=touched, of=total)
 
 
-def _entry(fingerprint: str, members: list[Finding], reason: str, total: int) -> Entry:
-    first = members[0]
+def _entry(
+    fingerprint: str, members: list[Finding], before: Entry | None, today: date, total: int
+) -> Entry:
+    """`before`: an entry that has expired; whose it was, and why, is not forgotten."""
+    first, reason = members[0], f"known since {today.isoformat()}, not judged yet"
+    if before is not None:
+        reason += f"; until {before.expires}: {before.reason}"
     return Entry(
         reason=reason,
+        owner=before.owner if before is not None else None,
         fingerprint=fingerprint,
         kind=first.kind,
         workflow=first.workflow,

@@ -140,8 +140,10 @@ def _detail(group: Group, analysis: Analysis, context: Context) -> str:
 
 def _cause(cause: Cause) -> list[str]:
     lines = [f"- cause: **{_cell(cause.cause, 60)}** {cause.confidence:.2f}"]
-    lines += [f"  - for: {_cell(reason, 300)}" for reason in cause.supports[:3]]
-    return lines + [f"  - against: {_cell(reason, 300)}" for reason in cause.against[:3]]
+    for side, reasons in (("for", cause.supports), ("against", cause.against)):
+        lines += [f"  - {side}: {_cell(reason, 300)}" for reason in reasons[:3]]
+        lines += [f"  - {line}" for line in more(len(reasons) - 3, "reason")]
+    return lines
 
 
 def _workflows(analysis: Analysis, _: Context) -> list[str]:

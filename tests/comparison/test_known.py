@@ -103,12 +103,13 @@ def test_a_fault_that_grew_far_beyond_is_no_longer_known(now: int, total: int, g
 def test_the_next_baseline_keeps_reasons_and_drops_what_is_over() -> None:
     mine = entry(kind="stuck", reason="ticket 12", owner="team-pay", expires=date(2027, 1, 1))
     old = entry(kind="hub", reason="was there once")
-    over = entry(kind="cycle", reason="until summer", expires=date(2026, 7, 1))
+    over = entry(kind="cycle", reason="until summer", owner="a", expires=date(2026, 7, 1))
     made = renewed([STUCK, AGAIN, CYCLE], [mine, old, over], TODAY, 50)
     assert made[0] == mine
     (new,) = made[1:]
     assert (new.kind, new.instances, new.of) == ("cycle", 1, 50)
-    assert new.reason == "known since 2026-11-21, not judged yet"
+    assert new.reason == "known since 2026-11-21, not judged yet; until 2026-07-01: until summer"
+    assert new.owner == "a"
     assert judged([STUCK, AGAIN, CYCLE], made, TODAY, 50).new == ()
     assert renewed([STUCK, AGAIN, CYCLE], made, TODAY, 50) == made
 

@@ -91,7 +91,7 @@ def _absence(sheet: Sheet, row: Row, width: int) -> list[Line]:
 
 
 def _attributes(data: Mapping[str, Any], width: int, style: Style) -> list[Line]:
-    """As many `key=value` on a line as there is room for, then the ids."""
+    """The ids, then as many `key=value` on a line as there is room for."""
     found = [f"{key}={value}" for key, value in data.get("attributes", {}).items()]
     lines: list[Line] = []
     row: Line = []
@@ -110,8 +110,16 @@ def _attributes(data: Mapping[str, Any], width: int, style: Style) -> list[Line]
     lines = [[("attrs   " if not at else " " * 8, "dim"), *one] for at, one in enumerate(lines)]
     if "span_id" in data:
         ids = f"trace {escape(data['trace_id'])}  span {escape(data['span_id'])}"
-        lines.append([("ids     ", "dim"), (ids, "dim")])
+        lines.insert(0, [("ids     ", "dim"), (ids, "dim")])
     return lines
+
+
+def fitting(lines: list[Line], room: int) -> list[Line]:
+    """Those that fit, and how many more there are."""
+    if len(lines) <= room:
+        return lines
+    left = len(lines) - room + 1
+    return [*lines[: room - 1], [(f"        +{left:,} more line{'s' * (left > 1)}", "dim")]]
 
 
 def _cells(text: str) -> int:

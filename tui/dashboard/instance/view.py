@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 
 from analyzer.escape import escape, json_text
 from analyzer.reporters.style import DEFAULT, Style
-from tui.dashboard.instance.detail import detail
+from tui.dashboard.instance.detail import detail, fitting
 from tui.dashboard.instance.events_tab import EventsSheet
 from tui.dashboard.instance.graph_tab import GraphSheet
 from tui.dashboard.instance.header import header, tabs
@@ -245,7 +245,8 @@ class InstanceView(Page):
     def _show_detail(self) -> None:
         sheet, row = self._view.sheet, self._view.row
         lines = detail(sheet, row, self.size.width) if sheet and row else []
-        self.query_one("#detail", Lines).put(lines)
+        room = 5 if self.has_class("-short") else 8  # its height without the line above
+        self.query_one("#detail", Lines).put(fitting(lines, room))
 
     def on_resize(self, event: events.Resize) -> None:
         """Less detail on a small screen."""
