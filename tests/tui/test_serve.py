@@ -20,6 +20,7 @@ import pytest
 
 from analyzer import analyze
 from collectors.simulate import parse, target, write
+from tests.support.spans import line
 
 
 def free_ports(count: int) -> list[int]:
@@ -82,8 +83,8 @@ def begun(folder: Path, more: str = "") -> Served:
         start_new_session=True,
     )
     assert process.stderr is not None
-    for line in process.stderr:
-        if "store in" in line:
+    for told in process.stderr:
+        if "store in" in told:
             break
     return Served(process, folder / "store", *ports)
 
@@ -195,17 +196,15 @@ def test_the_keyboard_ends_all_of_it_in_silence(served: Served) -> None:
     assert (served.process.returncode, "Traceback" in err) == (0, False)
 
 
-def page(number: int) -> bytes:
-    """A request for a page whose name holds an id, as some emit them."""
-    span = {
-        "traceId": f"{number + 1:032x}", "spanId": f"{number + 1:016x}", "kind": 2,
-        "name": f"GET /orders/{number}", "startTimeUnixNano": str(time.time_ns()),
-        "endTimeUnixNano": str(time.time_ns()),
-    }  # fmt: skip
-    about = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
-    return json.dumps(
-        {"resourceSpans": [{"resource": about, "scopeSpans": [{"spans": [span]}]}]}
-    ).encode()
+def pages(first: int, count: int = 500) -> bytes:
+    """Requests for pages whose names hold ids, as some emit them."""
+    now = str(time.time_ns())
+    spans = [
+        {"traceId": f"{number + 1:032x}", "spanId": f"{number + 1:016x}", "kind": 2,
+         "name": f"GET /orders/{number}", "startTimeUnixNano": now, "endTimeUnixNano": now}
+        for number in range(first, first + count)
+    ]  # fmt: skip
+    return line({"service.name": "shop"}, spans)
 
 
 @pytest.mark.slow
@@ -223,9 +222,9 @@ def test_names_that_hold_ids_do_not_fill_the_memory(tmp_path: Path) -> None:
         until = time.monotonic() + 90
         with httpx.Client(headers=json_) as client:
             while time.monotonic() < until:
-                for _ in range(200):
-                    number += 1
-                    assert client.post(url, content=page(number)).status_code == 200
+                time.sleep(0.5)
+                number += 500
+                assert client.post(url, content=pages(number)).status_code == 200
                 with contextlib.suppress(httpx.TransportError):
                     found = served.get("/api/v1/snapshot?limit=0").json()
                     if found.get("generation", generation) < generation:
