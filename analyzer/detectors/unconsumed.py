@@ -70,7 +70,15 @@ def unconsumed(context: Context) -> Detection:
             cause,
         ),
     )
-    return Detection(frame, lambda row_, n: _explain(context, frame, row_, n))
+    places = _places(frame)
+    return Detection(frame, lambda row_, n: _explain(context, places, row_, n))
+
+
+def _places(frame: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """By group: (its destinations, consumer spans of them without a producer)."""
+    apart = frame.unique(["group", "destination"]).group_by("group")
+    found = apart.agg(places=pl.len(), loose=pl.col("elsewhere").sum())
+    return {group: (places, loose) for group, places, loose in found.iter_rows()}
 
 
 def _consumers_elsewhere(context: Context) -> np.ndarray:
@@ -91,11 +99,11 @@ def _consumers_elsewhere(context: Context) -> np.ndarray:
     return joined["len"].fill_null(0).to_numpy()
 
 
-def _explain(context: Context, frame: pl.DataFrame, row: Row, n: int) -> Words:
+def _explain(context: Context, places: dict[str, tuple[int, int]], row: Row, n: int) -> Words:
     at = name_of(context, row["label"])
-    places = frame.filter(pl.col("group") == row["group"]).unique("destination")
-    loose, others = int(places["elsewhere"].sum()), len(places) - 1
-    of = f"its {plural(len(places), 'destination')}" if others else "its destination"
+    number, loose = places[row["group"]]
+    others = number - 1
+    of = f"its {plural(number, 'destination')}" if others else "its destination"
     why = {
         "context-broken": f"{plural(loose, 'consumer span')} of {of} without a producer",
         "insufficient-history": "too few messages of this kind were seen to know",
